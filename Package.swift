@@ -1,0 +1,168 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// `Plugins/` holds runtime plugins (dynamic libraries a worker loads), not SwiftPM build plugins: every target below it
+// therefore names its `path:`.
+
+/// Leaves `sluice_backend_entry` as the only visible symbol of a backend.
+let backendLinking: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/backend.map"]
+            + (Context.environment["SLUICE_STATIC"] == nil ? [] : ["-static-stdlib"])
+    )
+]
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluice", targets: ["sluice"]),
+        .library(name: "MockBackend", type: .dynamic, targets: ["MockBackend"]),
+        .library(name: "ExampleC", type: .dynamic, targets: ["ExampleC"]),
+        .library(name: "BackendKit", targets: ["BackendKit"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // C: the backend contract, system calls Swift's Glibc module lacks, libpq.
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "BackendABI"),
+
+        // Values, no IO.
+        .target(name: "Domain"),
+        .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(
+            name: "Telemetry",
+            dependencies: ["Domain", .product(name: "Logging", package: "swift-log")]
+        ),
+        .target(
+            name: "Settings",
+            dependencies: ["Domain", .product(name: "Configuration", package: "swift-configuration")]
+        ),
+
+        // PostgreSQL.
+        .target(
+            name: "Postgres",
+            dependencies: [
+                "CPostgres", "CLinux",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: [.strictMemorySafety()]
+        ),
+        .target(name: "SQLFiles", path: "sql", resources: [.embedInCode("migrations"), .embedInCode("functions")]),
+        .target(name: "Queue", dependencies: ["Domain", "Postgres", "SQLFiles"]),
+        .target(
+            name: "PrivatePostgres",
+            dependencies: [
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
+        // Backends.
+        .target(name: "BackendKit", dependencies: ["BackendABI"], swiftSettings: [.strictMemorySafety()]),
+        .target(
+            name: "BackendHost",
+            dependencies: [
+                "BackendABI", "Domain",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: [.strictMemorySafety()]
+        ),
+        .target(
+            name: "MockBackend",
+            dependencies: ["BackendKit", "BackendABI"],
+            path: "Plugins/MockBackend",
+            linkerSettings: backendLinking
+        ),
+        .target(
+            name: "ExampleC",
+            dependencies: ["BackendABI"],
+            path: "Plugins/ExampleC",
+            publicHeadersPath: ".",
+            linkerSettings: backendLinking
+        ),
+
+        // Processes.
+        .target(
+            name: "Worker",
+            dependencies: [
+                "BackendHost", "CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .target(
+            name: "Supervisor",
+            dependencies: [
+                "CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(name: "CBaseline", dependencies: ["CPostgres"]),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "BackendHost", "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor",
+                "Telemetry", "Worker",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
+        // Tests. The products they start (`sluice`, the backends) are dependencies, so that one build makes both.
+        .target(
+            name: "TestSupport",
+            dependencies: ["Postgres", "PrivatePostgres", "Queue"],
+            path: "Tests/TestSupport"
+        ),
+        .testTarget(name: "DomainTests", dependencies: ["Domain"]),
+        .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
+        .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
+        .testTarget(
+            name: "BackendHostTests",
+            dependencies: ["BackendHost", "BackendKit", "MockBackend", "ExampleC", "TestSupport", "sluice"]
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["sluice", "MockBackend", "ExampleC", "TestSupport", "Domain", "Queue", "Postgres"]
+        ),
+        .testTarget(name: "TidyTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+let upcomingFeatures = [
+    "ExistentialAny",  // SE-0335
+    "InternalImportsByDefault",  // SE-0409
+    "MemberImportVisibility",  // SE-0444
+    "InferIsolatedConformances",  // SE-0470
+    "NonisolatedNonsendingByDefault",  // SE-0461
+    "ImmutableWeakCaptures",  // SE-0481
+]
+for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + upcomingFeatures.map { .enableUpcomingFeature($0) }
+}

@@ -1,0 +1,1 @@
+int sluice_backend_entry(void); int sluice_backend_entry(void) { return 0; }

@@ -60,7 +60,10 @@ let package = Package(
             swiftSettings: [.strictMemorySafety()]
         ),
         .target(name: "SQLFiles", path: "sql", resources: [.embedInCode("migrations"), .embedInCode("functions")]),
-        .target(name: "Queue", dependencies: ["Domain", "Postgres", "SQLFiles"]),
+        .target(
+            name: "Queue",
+            dependencies: ["Domain", "Postgres", "SQLFiles", .product(name: "Crypto", package: "swift-crypto")]
+        ),
         .target(
             name: "PrivatePostgres",
             dependencies: [

@@ -103,3 +103,29 @@ begin
 end $$;
 comment on function sluice.record_backend is
     'Records the file of a backend by its SHA-256 when it is first seen, or with p_replace. Returns the SHA-256 that may be loaded.';
+
+create or replace function sluice.overview()
+returns table (
+    model text, deployment text, backend text, paused boolean, workers_wanted int, workers_live int, slots int,
+    running bigint, ready bigint, scheduled bigint, suspects bigint, oldest_ready_seconds double precision)
+language sql stable as $$
+    with l as (select w.deployment_id, count(*) as jobs from sluice.running r join sluice.worker w on w.id = r.worker_id
+            group by w.deployment_id),
+        w as (select w.deployment_id, count(*) as live from sluice.worker w where w.ended_at is null group by w.deployment_id),
+        q as (select r.model_id, count(*) as jobs, min(r.id) as oldest from sluice.ready r group by r.model_id),
+        s as (select s.model_id, count(*) as jobs from sluice.scheduled s group by s.model_id),
+        u as (select s.model_id, count(*) as jobs from sluice.suspect s group by s.model_id)
+    select m.name, d.name, d.backend, coalesce(d.paused, false), coalesce(d.workers, 0), coalesce(w.live, 0)::int,
+        coalesce(d.slots, 0), coalesce(l.jobs, 0), coalesce(q.jobs, 0), coalesce(s.jobs, 0), coalesce(u.jobs, 0),
+        extract(epoch from clock_timestamp() - (select coalesce(j.run_at, j.created_at) from sluice.job j where j.id = q.oldest))
+    from sluice.model m
+    left join sluice.deployment d on d.model_id = m.id
+    left join l on l.deployment_id = d.id
+    left join w on w.deployment_id = d.id
+    left join q on q.model_id = m.id
+    left join s on s.model_id = m.id
+    left join u on u.model_id = m.id
+    order by m.name, d.name
+$$;
+comment on function sluice.overview() is
+    'One row a deployment with what waits for its model. Counts every waiting row: for people, not for every second.';

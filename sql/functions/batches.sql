@@ -114,6 +114,47 @@ returns table (id bigint, line int, custom_id text) language sql stable as $$
 $$;
 comment on function sluice.batch_jobs(int) is 'The jobs of a batch in the order of its lines, counted from 1.';
 
+create or replace function sluice.batch_results(p_batch int, p_after bigint, p_limit int)
+returns table (
+    id bigint, custom_id text, state sluice.job_state, attempt smallint, error_class sluice.error_class, error_message text,
+    body json)
+language plpgsql stable as $$
+#variable_conflict use_column
+declare
+    v_chunk sluice.batch_chunk;
+    v_count int;
+    v_left int := p_limit;
+begin
+    for v_chunk in
+        select * from sluice.batch_chunk c where c.batch_id = p_batch and c.last_id > p_after order by c.first_line
+    loop
+        return query
+            select j.id, j.custom_id, r.state, r.attempt, r.error_class, r.error_message, r.body
+            from (
+                select j.id, j.custom_id from sluice.job j
+                where j.id > p_after and j.id >= v_chunk.first_id and j.id <= v_chunk.last_id and j.batch_id = p_batch
+                order by j.id limit v_left) j
+            left join lateral (select * from sluice.result r where r.id = j.id) r on true
+            order by j.id;
+        get diagnostics v_count = row_count;
+        v_left := v_left - v_count;
+        exit when v_left <= 0;
+    end loop;
+end $$;
+comment on function sluice.batch_results is
+    'A page of a batch in the order of its lines: the jobs after the id p_after with their results; state is null where there is none yet.';
+
+create or replace function sluice.list_batches(p_limit int)
+returns table (
+    batch_id int, name text, kind sluice.job_kind, state sluice.batch_state, total int, loaded int, succeeded int,
+    failed int, cancelled int, expired int, quarantined int, created_at timestamptz, loaded_at timestamptz,
+    ended_at timestamptz)
+language sql stable as $$
+    select p.* from (select b.id from sluice.batch b order by b.id desc limit least(greatest(p_limit, 1), 1000)) b
+    cross join lateral sluice.batch_progress(b.id) p order by p.batch_id desc
+$$;
+comment on function sluice.list_batches(int) is 'Batches, newest first.';
+
 create or replace function sluice.batch_cancel(p_batch int) returns int language plpgsql as $$
 -- Jobs move from ready to running and back while they are looked for, so one pass may miss some: maintenance repeats this
 -- until the batch has ended.

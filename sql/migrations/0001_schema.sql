@@ -8,6 +8,15 @@
 create schema sluice;
 comment on schema sluice is 'Sluice: a job queue for AI inference. Functions are the interface; tables may change.';
 
+create table sluice.schema_version (
+    version int primary key,
+    name text not null,
+    digest text not null,
+    applied_at timestamptz not null default now()
+);
+comment on table sluice.schema_version is
+    'Migrations that were applied; version 0 stands for the functions, which are replaced as a whole.';
+
 -- ---------------------------------------------------------------------------------------------------------- vocabulary
 
 create type sluice.job_state as enum
@@ -205,6 +214,7 @@ create table sluice.result (
     primary key (id),
     check (state <> 'succeeded' or (body is not null and error_class is null and started_at is not null))
 ) partition by range (id);
+create index result_dead on sluice.result (state, id) where state <> 'succeeded';
 comment on table sluice.result is 'How a job ended, once: the primary key is what makes a second result impossible.';
 
 create table sluice.past_attempt (

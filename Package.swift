@@ -101,10 +101,11 @@ let package = Package(
         ),
 
         // Processes.
+        .target(name: "Lifeline"),
         .target(
             name: "Worker",
             dependencies: [
-                "BackendHost", "CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry",
+                "BackendHost", "CLinux", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "Settings", "Telemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -113,7 +114,7 @@ let package = Package(
         .target(
             name: "Supervisor",
             dependencies: [
-                "CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry",
+                "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "Settings", "Telemetry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -52,7 +52,7 @@ extension Queue {
     private static let startStatement = Statement(
         "worker_start", "select * from sluice.worker_start($1::text, $2::text, $3::int, $4::boolean)")
     private static let attachStatement = Statement(
-        "worker_attach", "select sluice.worker_attach($1::bigint, $2::boolean)")
+        "worker_attach", "select sluice.worker_attach($1::bigint, $2::boolean, $3::bigint[])")
     private static let heartbeatStatement = Statement("heartbeat", "select * from sluice.heartbeat($1, $2)")
     private static let drainingStatement = Statement("worker_draining", "select sluice.worker_draining($1)")
     private static let endedStatement = Statement(
@@ -77,10 +77,13 @@ extension Queue {
     }
 
     /// Takes up the life of `worker` on a new connection. False: it was declared dead meanwhile and must end.
-    package func workerReconnected(_ worker: Int64, direct: Bool) async throws(QueueError) -> Bool {
+    ///
+    /// - Parameter held: the jobs it knows it holds; leases beside these, of a claim whose answer was lost, are given back.
+    package func workerReconnected(_ worker: Int64, direct: Bool, held: [Int64]) async throws(QueueError) -> Bool {
         let rows = try await call(Self.attachStatement) {
             $0.append(worker)
             $0.append(direct)
+            $0.append(held)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }

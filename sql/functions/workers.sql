@@ -34,17 +34,6 @@ end $$;
 comment on function sluice.worker_start is
     'Registers a worker process and returns what it hosts. With p_direct the caller''s connection holds an advisory lock (7021, worker id) from now on, whose loss is noticed at once.';
 
-create or replace function sluice.worker_attach(p_worker bigint, p_direct boolean) returns boolean language plpgsql as $$
-begin
-    if not exists (select from sluice.worker w where w.id = p_worker and w.ended_at is null) then return false; end if;
-    if p_direct then perform pg_advisory_lock(7021, p_worker::int); end if;
-    update sluice.worker_heartbeat h set beat_at = clock_timestamp() where h.worker_id = p_worker;
-    update sluice.worker w set lock_lost_at = null where w.id = p_worker and w.lock_lost_at is not null;
-    return true;
-end $$;
-comment on function sluice.worker_attach(bigint, boolean) is
-    'Takes up a worker''s life on a new connection. False: it was declared dead meanwhile and must end.';
-
 create or replace function sluice.heartbeat(p_worker bigint, p_in_flight bigint[])
 returns table (wanted text, cancelled bigint[], suspects boolean) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -79,7 +68,7 @@ $$;
 comment on function sluice.worker_draining(bigint) is 'The worker claims no more; it finishes what it holds and ends.';
 
 create or replace function sluice.return_leases(p_worker bigint, p_started bigint[], p_class sluice.error_class,
-    p_message text)
+    p_message text, p_keep bigint[] default null)
 returns table (returned int, suspected int, quarantined int) language plpgsql as $$
 #variable_conflict use_column
 -- Looks through running without an index: it is small, and an index by worker would cost every claim.
@@ -95,7 +84,7 @@ begin
     for v_lease in
         with d as (
             delete from sluice.running l
-            where l.worker_id = p_worker returning l.*
+            where l.worker_id = p_worker and (p_keep is null or l.id <> all (p_keep)) returning l.*
         )
         select d.*, d.id = any (coalesce(p_started, '{}')) as charged from d order by d.id
     loop
@@ -138,11 +127,25 @@ begin
         end if;
     end loop;
     if v_returned > 0 then perform sluice.wake(v_model); end if;
-    update sluice.worker w set reaped_at = clock_timestamp() where w.id = p_worker;
+    update sluice.worker w set reaped_at = clock_timestamp() where w.id = p_worker and w.ended_at is not null;
     return query select v_returned, v_suspected, v_quarantined;
 end $$;
 comment on function sluice.return_leases is
-    'Takes every lease from a worker that ended. Jobs in p_started are charged with a crash and become suspects, or are quarantined past the crash budget; the others are queued again and charged nothing.';
+    'Takes every lease but those in p_keep from a worker. Jobs in p_started are charged with a crash and become suspects, or are quarantined past the crash budget; the others are queued again and charged nothing.';
+
+create or replace function sluice.worker_attach(p_worker bigint, p_direct boolean, p_held bigint[]) returns boolean
+language plpgsql as $$
+begin
+    if not exists (select from sluice.worker w where w.id = p_worker and w.ended_at is null) then return false; end if;
+    if p_direct then perform pg_advisory_lock(7021, p_worker::int); end if;
+    update sluice.worker_heartbeat h set beat_at = clock_timestamp() where h.worker_id = p_worker;
+    update sluice.worker w set lock_lost_at = null where w.id = p_worker and w.lock_lost_at is not null;
+    -- A claim may have committed whose answer was lost with the old connection.
+    perform sluice.return_leases(p_worker, null, 'worker_lost', 'the answer to its claim was lost', p_held);
+    return true;
+end $$;
+comment on function sluice.worker_attach(bigint, boolean, bigint[]) is
+    'Takes up a worker''s life on a new connection; leases it does not know it holds are queued again. False: it was declared dead meanwhile and must end.';
 
 create or replace function sluice.worker_ended(
     p_worker bigint, p_orderly boolean, p_cause text, p_exit_status int default null, p_signal int default null,

@@ -42,15 +42,16 @@ extension WorkLoop {
             let reply = try await queue.heartbeat(worker: registration.worker, inFlight: inFlight)
             if reply.wanted == .exit { throw WorkerEnd(.declaredDead, "The database says this worker is dead.") }
             let now = now
-            let stop = state.withLock { state in
+            let (stop, given, isOtherPhase) = state.withLock { state in
+                let phase = state.machine.phase
                 let (stop, given) = state.machine.heartbeatReplied(reply, at: now)
                 giveBack(given, &state)
                 if reply.wanted == .drain && state.drainRequestedAt == nil { state.drainRequestedAt = now }
-                return stop
+                return (stop, given.count, state.machine.phase != phase)
             }
             self.stop(stop)
-            claimSignal.raise()
-            endSignal.raise()
+            if isOtherPhase { claimSignal.raise() }
+            if given > 0 || isOtherPhase { endSignal.raise() }
         } catch let error as QueueError {
             // The connection's keeper sees to it; the lease is longer than a few of these.
             logger.debug("A heartbeat failed.", metadata: ["error": "\(error)"])
@@ -85,7 +86,7 @@ extension WorkLoop {
             return (stop, isOver)
         }
         self.stop(stop)
-        endSignal.raise()
+        if state.withLock({ $0.machine.phase == .draining }) { endSignal.raise() }
         if isOver {
             let hung = state.withLock { $0.machine.hung }
             throw WorkerEnd(.hung, "The backend did not end \(hung.count == 1 ? "job \(hung[0])" : "\(hung.count) jobs") in time.")

@@ -72,6 +72,23 @@ final class WorkLoop: Sendable {
     /// - Throws: `WorkerEnd`.
     func run() async throws {
         logger.info("The worker is ready.", metadata: ["slots": "\(instance.slots)", "model": "\(registration.modelName)"])
+        try await withTaskCancellationHandler {
+            try await runLoops()
+        } onCancel: {
+            // Lanes wait for jobs and for the backend, neither of which hears of a cancellation.
+            close()
+            instance.abandonAll()
+        }
+        let counters = state.withLock { $0.counters }
+        logger.info(
+            "The worker has drained.",
+            metadata: [
+                "succeeded": "\(counters.succeeded)", "failed": "\(counters.failed)", "retried": "\(counters.retried)",
+                "refused": "\(counters.refused)",
+            ])
+    }
+
+    private func runLoops() async throws {
         try await withThrowingTaskGroup { group in
             for lane in 0..<instance.slots {
                 group.addTask(executorPreference: globalConcurrentExecutor) { await self.runLane(lane) }
@@ -89,13 +106,6 @@ final class WorkLoop: Sendable {
                 throw error
             }
         }
-        let counters = state.withLock { $0.counters }
-        logger.info(
-            "The worker has drained.",
-            metadata: [
-                "succeeded": "\(counters.succeeded)", "failed": "\(counters.failed)", "retried": "\(counters.retried)",
-                "refused": "\(counters.refused)",
-            ])
     }
 
     // MARK: Events from outside

@@ -65,15 +65,21 @@ package final class Worker: Service {
                 try await reportFailure(error, registration, queue)
                 throw error
             }
-            group.addTask { try await keeper.keep(connection, link, registration, loop: loop) }
             group.addTask {
                 await self.drain.wait()
-                loop.drainRequested()
-                // Only the end of the work ends the group.
-                await Signal().wait()
+                if !Task.isCancelled { loop.drainRequested() }
+                return false
+            }
+            group.addTask {
+                try await keeper.keep(connection, link, registration, loop: loop)
+                return false
+            }
+            group.addTask {
+                try await loop.run()
+                return true
             }
             do {
-                try await loop.run()
+                while try await group.next() == false {}
                 link.close()
                 group.cancelAll()
                 _ = try await queue.workerEnded(registration.worker, orderly: true, cause: "drained")

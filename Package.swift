@@ -170,7 +170,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: ["sluice", "MockBackend", "ExampleC", "TestSupport", "Domain", "Queue", "Postgres"]
         ),
-        .testTarget(name: "TidyTests"),
+        .testTarget(name: "TidyTests", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")]),
     ],
     swiftLanguageModes: [.v6]
 )

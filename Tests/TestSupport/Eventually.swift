@@ -25,6 +25,7 @@ package func eventually<Value>(
     while true {
         if let value = try await condition() { return value }
         guard ContinuousClock.now < end else { throw NeverHappened(what: what, limit: limit) }
+        // tidy: allow sleeping-test: this is the one place that may.
         try await Task.sleep(for: pause)
         pause = min(pause * 2, .milliseconds(100))
     }

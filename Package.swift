@@ -46,7 +46,11 @@ let package = Package(
         ),
         .target(
             name: "Settings",
-            dependencies: ["Domain", .product(name: "Configuration", package: "swift-configuration")]
+            dependencies: [
+                "Domain",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
 
         // PostgreSQL.

@@ -20,7 +20,7 @@ enum ImportTable {
         "Settings": system.union(["Domain", "Configuration"]),
         "Postgres": system.union(["CPostgres", "CLinux", "DequeModule", "Logging"]),
         "SQLFiles": [],
-        "Queue": system.union(["Domain", "Postgres", "SQLFiles", "Logging"]),
+        "Queue": system.union(["Domain", "Postgres", "SQLFiles", "Crypto", "Logging"]),
         "PrivatePostgres": system.union(["Logging", "ServiceLifecycle", "Subprocess"]),
         // Backends.
         "BackendKit": system.union(["BackendABI"]),

@@ -46,7 +46,11 @@ let package = Package(
         ),
         .target(
             name: "Settings",
-            dependencies: ["Domain", .product(name: "Configuration", package: "swift-configuration")]
+            dependencies: [
+                "Domain",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
 
         // PostgreSQL.
@@ -139,11 +143,31 @@ let package = Package(
         // Tests. The products they start (`sluice`, the backends) are dependencies, so that one build makes both.
         .target(
             name: "TestSupport",
-            dependencies: ["Postgres", "PrivatePostgres", "Queue"],
+            dependencies: [
+                "Postgres", "PrivatePostgres", "Queue",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain"]),
         .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
+        .testTarget(
+            name: "PrivatePostgresTests",
+            dependencies: [
+                "PrivatePostgres", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .testTarget(
+            name: "SettingsTests",
+            dependencies: ["Settings", .product(name: "Configuration", package: "swift-configuration")]
+        ),
+        .testTarget(
+            name: "TelemetryTests",
+            dependencies: ["Telemetry", .product(name: "Logging", package: "swift-log")]
+        ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
         .testTarget(
@@ -154,7 +178,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: ["sluice", "MockBackend", "ExampleC", "TestSupport", "Domain", "Queue", "Postgres"]
         ),
-        .testTarget(name: "TidyTests"),
+        .testTarget(name: "TidyTests", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,39 @@
+extension SupervisorSettings {
+    /// Reads `supervisor.…`.
+    init(_ sources: SettingsSources) throws(SettingsError) {
+        self.init()
+        try sources.read("supervisor.heartbeat_interval", into: &heartbeatInterval)
+        try sources.read("supervisor.lease", into: &lease)
+        try sources.read("supervisor.drain_grace", into: &drainGrace)
+        try sources.read("supervisor.kill_grace", into: &killGrace)
+        try sources.read("supervisor.crash_loop_limit", into: &crashLoopLimit)
+        try sources.read("supervisor.crash_loop_window", into: &crashLoopWindow)
+        try sources.read("supervisor.backoff_minimum", into: &backoffMinimum)
+        try sources.read("supervisor.backoff_maximum", into: &backoffMaximum)
+        try sources.read("supervisor.memory_limit", into: &memoryLimit)
+    }
+
+    func problems(into problems: inout Problems) {
+        problems.require(
+            .milliseconds(50)...(.seconds(60)) ~= heartbeatInterval, "supervisor.heartbeat_interval",
+            "must be between 50ms and 60s")
+        // Two lost heartbeats are no death.
+        problems.require(
+            lease >= heartbeatInterval * 3, "supervisor.lease", "must be at least three heartbeat intervals")
+        problems.require(lease <= .seconds(3_600), "supervisor.lease", "must be at most 1h")
+        problems.require(drainGrace <= .seconds(3_600), "supervisor.drain_grace", "must be at most 1h")
+        problems.require(killGrace <= .seconds(600), "supervisor.kill_grace", "must be at most 600s")
+        problems.require(1...1_000 ~= crashLoopLimit, "supervisor.crash_loop_limit", "must be between 1 and 1000")
+        problems.require(
+            .seconds(1)...(.seconds(86_400)) ~= crashLoopWindow, "supervisor.crash_loop_window",
+            "must be between 1s and 24h")
+        problems.require(
+            backoffMinimum >= .milliseconds(10), "supervisor.backoff_minimum", "must be at least 10ms")
+        problems.require(
+            backoffMaximum >= backoffMinimum, "supervisor.backoff_maximum",
+            "must not be less than supervisor.backoff_minimum")
+        problems.require(backoffMaximum <= .seconds(3_600), "supervisor.backoff_maximum", "must be at most 1h")
+        problems.require(
+            (memoryLimit?.bytes ?? .max) >= 16 << 20, "supervisor.memory_limit", "must be at least 16MiB")
+    }
+}

@@ -1,0 +1,12 @@
+/// What a build makes does not belong in git.
+enum BuildOutput {
+    private static let folders = [".build/", ".swiftpm/", "DerivedData/"]
+    private static let suffixes = [
+        ".o", ".so", ".a", ".dylib", ".swiftmodule", ".swiftdoc", ".xctest", ".gguf", ".profraw", ".log", ".orig",
+        ".rej",
+    ]
+
+    static func contains(_ path: String) -> Bool {
+        folders.contains { path.hasPrefix($0) || path.contains("/\($0)") } || suffixes.contains { path.hasSuffix($0) }
+    }
+}

@@ -2,11 +2,12 @@ internal import BackendABI
 internal import Domain
 
 extension Backend {
-    /// Makes an instance that may have `slots` calls open at once. May take as long as loading a model does; call it where
-    /// blocking is allowed.
+    /// Makes an instance that may have `slots` calls open at once.
+    ///
+    /// May take as long as loading a model does; call it where blocking is allowed.
     /// - Parameters:
-    ///   - configuration: a JSON object, or empty; at most 1 MiB.
-    ///   - slots: 1...65,535.
+    /// - configuration: a JSON object, or empty; at most 1 MiB.
+    /// - slots: 1...65,535.
     /// - Throws: `createFailed` with the backend's sentence as cause and its error class; `limitExceeded`.
     package func makeInstance(configuration: [UInt8] = [], slots: Int) throws(BackendError) -> BackendInstance {
         guard 1...Int(SLUICE_MAX_SLOTS) ~= slots else {

@@ -1,7 +1,9 @@
 internal import BackendABI
 internal import Glibc
 
-/// A loaded backend. Its library stays in the process until that ends: an upgrade is a new process.
+/// A loaded backend.
+///
+/// Its library stays in the process until that ends: an upgrade is a new process.
 package struct Backend: Sendable {
     /// The file it came from.
     package let file: BackendFile

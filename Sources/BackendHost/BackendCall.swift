@@ -8,13 +8,18 @@ package struct BackendCall: Sendable {
     package var attempt: Int
     /// What is asked for.
     package var kind: JobKind
-    /// The OpenAI-shaped request. Passed across without a copy; at most 64 MiB.
+    /// The OpenAI-shaped request.
+    ///
+    /// Passed across without a copy; at most 64 MiB.
     package var body: [UInt8]
     /// Whether the backend should send chunks as it goes.
     package var isStreaming: Bool
-    /// What is left until the deadline, or nil when there is none. The backend is only told: cancelling the task that
-    /// executes the call is the worker's business.
+    /// What is left until the deadline, or nil when there is none.
+    ///
+    /// The backend is only told: cancelling the task that executes the call is the worker's business.
     package var deadline: Duration?
+    /// For the conformance check: the kind's number on the wire when it is to be one that does not exist.
+    var wireKind: UInt32?
 
     /// A call of `kind` with that `body`.
     package init(

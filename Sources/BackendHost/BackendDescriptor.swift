@@ -7,7 +7,7 @@ package struct BackendDescriptor: Sendable, Hashable, Codable {
     package var name: String
     /// The backend's own version.
     package var version: String
-    /// The version of the ABI it was compiled with, e.g. `1.0`.
+    /// The version of the ABI it was compiled with, such as `1.0`.
     package var abi: String
     /// Which kinds of request it answers: at least one.
     package var capabilities: Set<JobKind>

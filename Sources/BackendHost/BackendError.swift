@@ -1,7 +1,8 @@
 package import Domain
 
-/// Why a backend could not be found, trusted, loaded, inspected or started. Failures of single calls are outcomes, not
-/// errors.
+/// Why a backend could not be found, trusted, loaded, inspected or started.
+///
+/// Failures of single calls are outcomes, not errors.
 package struct BackendError: Error, Sendable, Hashable {
     /// What went wrong, for decisions and tests.
     package enum Code: String, Sendable, CaseIterable {
@@ -42,7 +43,7 @@ package struct BackendError: Error, Sendable, Hashable {
 
     /// One varying part of an error.
     package struct Detail: Sendable, Hashable {
-        /// What it is, e.g. `path`.
+        /// What it is, such as `path`.
         package var name: String
         /// Its value.
         package var value: String

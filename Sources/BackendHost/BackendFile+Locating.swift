@@ -31,7 +31,9 @@ extension BackendFile {
         )
     }
 
-    /// The backend libraries directly in `directory`, in byte order: names, at most 1,000. Empty when it cannot be read.
+    /// The backend libraries directly in `directory`, in byte order: names, at most 1,000.
+    ///
+    /// Empty when it cannot be read.
     package static func libraries(in directory: String) -> [String] {
         guard let stream = unsafe opendir(directory) else { return [] }
         defer { unsafe closedir(stream) }

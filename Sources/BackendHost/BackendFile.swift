@@ -46,7 +46,7 @@ package struct BackendFile: Sendable, Hashable {
         guard digest == sha256 else { throw Self.mismatch(path: path, recorded: sha256, found: digest) }
     }
 
-    private static func mismatch(path: String, recorded: String, found: String) -> BackendError {
+    static func mismatch(path: String, recorded: String, found: String) -> BackendError {
         BackendError(
             .digestMismatch,
             "the backend's content is not what was recorded",

@@ -13,6 +13,8 @@ package final class BackendInstance: Sendable {
     /// How many calls may be open at once.
     package let slots: Int
     private let parts: Parts
+    /// Whether the last report was more than nothing and no JSON object; for the conformance check.
+    private let droppedReport = Atomic<Bool>(false)
     /// Keeps `destroy` and the reports apart.
     private let isDestroyed = Mutex(false)
 
@@ -76,8 +78,9 @@ package final class BackendInstance: Sendable {
         return outcome
     }
 
-    /// Releases everybody who waits in `execute` with `.abandoned`, for a process that is about to exit. The backend is
-    /// not told.
+    /// Releases everybody who waits in `execute` with `.abandoned`, for a process that is about to exit.
+    ///
+    /// The backend is not told.
     package func abandonAll() {
         for slot in 0..<slots {
             let waiter = unsafe parts.table.pointee.withCall(slot) {
@@ -92,7 +95,9 @@ package final class BackendInstance: Sendable {
         }
     }
 
-    /// How the instance says it is. At most 64 KiB of detail; a report that is no JSON object is dropped.
+    /// How the instance says it is.
+    ///
+    /// At most 64 KiB of detail; a report that is no JSON object is dropped.
     package func health() -> BackendHealth {
         let (status, report) = unsafe report { unsafe parts.functions.health($0, $1) }
         let state: BackendHealth.State =
@@ -111,8 +116,10 @@ package final class BackendInstance: Sendable {
         return status == 0 ? report ?? Array("{}".utf8) : Array("{}".utf8)
     }
 
-    /// Ends the instance now, also with calls open: they end as abandoned. Waits for the host's own threads to be out of
-    /// it, then for the backend. Later calls fail, a second `destroy` does nothing.
+    /// Ends the instance now, also with calls open: they end as abandoned.
+    ///
+    /// Waits for the host's own threads to be out of it, then for the backend. Later calls fail, a second `destroy`
+    /// does nothing.
     package func destroy() {
         isDestroyed.withLock { isDestroyed in
             guard !isDestroyed else { return }
@@ -133,6 +140,16 @@ package final class BackendInstance: Sendable {
 }
 
 extension BackendInstance {
+    /// Whether the last report was more than nothing and no JSON object.
+    var lastReportWasDropped: Bool { droppedReport.load(ordering: .relaxed) }
+
+    /// Cancels calls that are not open, as a race with their finals may; for the conformance check.
+    func cancelUnknownCalls() {
+        for id in [CallID(0), CallID(.max), CallID(generation: 1, table: 0, slot: 0)] where openCalls == 0 {
+            unsafe parts.functions.cancel(parts.instance, id.raw)
+        }
+    }
+
     private func open(_ slot: Int, _ onChunk: (@Sendable ([UInt8]) -> Void)?) -> CallID? {
         unsafe parts.table.pointee.open(slot, onChunk)
     }
@@ -145,13 +162,13 @@ extension BackendInstance {
             ? unsafe call.body.withUnsafeBufferPointer { body in
                 var wire = unsafe sluice_call_borrowed(
                     struct_size: UInt32(MemoryLayout<sluice_call_borrowed>.size),
-                    kind: call.kind.abiNumber,
+                    kind: call.wireKind ?? call.kind.abiNumber,
                     flags: call.isStreaming && backend.descriptor.canStream ? 1 : 0,
                     attempt: UInt32(clamping: call.attempt),
                     call_id: id.raw,
                     job_id: call.job,
                     deadline_ms: call.deadline.map(\.wholeMilliseconds) ?? 0,
-                    body: sluice_bytes_borrowed(data: body.baseAddress, size: body.count)
+                    body: sluice_bytes_borrowed(data: body.isEmpty ? nil : body.baseAddress, size: body.count)
                 )
                 return unsafe parts.functions.execute(parts.instance, &wire)
             } : Int32(SLUICE_CANCELLED.rawValue)
@@ -229,8 +246,10 @@ extension BackendInstance {
             defer { unsafe memory.deallocate() }
             var buffer = unsafe sluice_buffer_lent(data: memory.baseAddress, capacity: memory.count, size: 0)
             let status = unsafe function(parts.instance, &buffer)
-            let text = unsafe LentText(buffer).object
-            return (status, text)
+            let text = unsafe LentText(buffer)
+            let object = text.object
+            droppedReport.store(object == nil && !text.bytes.isEmpty, ordering: .relaxed)
+            return (status, object)
         }
     }
 }

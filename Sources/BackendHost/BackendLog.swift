@@ -2,16 +2,19 @@ internal import BackendABI
 internal import Glibc
 internal import Synchronization
 
-/// Where lines a backend logs go. One receiver for the process, since a process hosts one backend.
+/// Where lines a backend logs go.
+///
+/// One receiver for the process, since a process hosts one backend.
 package enum BackendLog {
     /// How much a line matters.
     package enum Level: Int32, Sendable, CaseIterable {
         case debug, info, warning, error
     }
 
-    /// Sends every line to `receiver` from now on; it is called on the backend's threads and must be quick. Lines are valid
-    /// UTF-8 of at most 2 KiB without control characters. Until a receiver is set, lines of level warning and above
-    /// go to standard error.
+    /// Sends every line to `receiver` from now on; it is called on the backend's threads and must be quick.
+    ///
+    /// Lines are valid UTF-8 of at most 2 KiB without control characters. Until a receiver is set, lines of level
+    /// warning and above go to standard error.
     package static func receive(_ receiver: @escaping @Sendable (Level, String) -> Void) {
         current.withLock { $0 = receiver }
     }

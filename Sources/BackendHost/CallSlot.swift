@@ -1,7 +1,9 @@
 internal import Synchronization
 
-/// One place a call can occupy. Lives as long as the process, so that a callback that comes too late finds a stale
-/// generation instead of freed memory.
+/// One place a call can occupy.
+///
+/// Lives as long as the process, so that a callback that comes too late finds a stale generation instead of freed
+/// memory.
 struct CallSlot: ~Copyable {
     let call = Mutex(OpenCall())
     /// The next free slot's index plus one while this slot is in the free list.
@@ -13,11 +15,17 @@ struct CallSlot: ~Copyable {
     enum Phase {
         /// No call, or one whose outcome was taken.
         case idle
-        /// The final is awaited. Exits: `ended`, `abandoned`.
+        /// The final is awaited.
+        ///
+        /// Exits: `ended`, `abandoned`.
         case open
-        /// The final came; its outcome may not have been taken yet. Exit: `idle`.
+        /// The final came; its outcome may not have been taken yet.
+        ///
+        /// Exit: `idle`.
         case ended
-        /// The host gave up waiting; the slot stays taken until the final. Exit: `idle`.
+        /// The host gave up waiting; the slot stays taken until the final.
+        ///
+        /// Exit: `idle`.
         case abandoned
     }
 

@@ -3,7 +3,9 @@ internal import Domain
 internal import JSONText
 internal import Synchronization
 
-/// What a backend's callbacks do. They come from any thread, with any number.
+/// What a backend's callbacks do.
+///
+/// They come from any thread, with any number.
 extension CallTable {
     static func chunkArrived(_ id: CallID, _ chunk: sluice_bytes_borrowed) {
         guard let table = unsafe CallTables.find(id) else { return }

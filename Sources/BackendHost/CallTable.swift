@@ -70,13 +70,17 @@ internal import Synchronization
         }
     }
 
-    /// Runs `body` on the call in a slot, under that slot's lock. Nothing that may call back belongs inside.
+    /// Runs `body` on the call in a slot, under that slot's lock.
+    ///
+    /// Nothing that may call back belongs inside.
     @inline(__always)
     func withCall<Result>(_ index: Int, _ body: (inout OpenCall) -> Result) -> Result {
         unsafe (slots + index).pointee.call.withLock { body(&$0) }
     }
 
-    /// Begins a call in a slot that was taken; nil when the table is closed. Counts the caller as inside the backend.
+    /// Begins a call in a slot that was taken; nil when the table is closed.
+    ///
+    /// Counts the caller as inside the backend.
     func open(_ index: Int, _ onChunk: (@Sendable ([UInt8]) -> Void)?) -> CallID? {
         let generation: UInt32? = withCall(index) { call in
             guard !isClosed.load(ordering: .sequentiallyConsistent) else { return nil }
@@ -105,7 +109,9 @@ internal import Synchronization
         giveBack(index)
     }
 
-    /// Ends the call when it is the one meant and still open; otherwise counts. True when it was open.
+    /// Ends the call when it is the one meant and still open; otherwise counts.
+    ///
+    /// True when it was open.
     func end(_ id: CallID, _ outcome: BackendOutcome) -> Bool {
         @safe enum Action {
             case resume(UnsafeContinuation<BackendOutcome, Never>, BackendOutcome)

@@ -2,7 +2,9 @@ internal import Synchronization
 
 /// Every table of the process, found by number without a lock.
 enum CallTables {
-    /// Tables a process may make. They are reused, so this bounds the instances that live at once.
+    /// Tables a process may make.
+    ///
+    /// They are reused, so this bounds the instances that live at once.
     static let maximumCount = 1_024
 
     /// The table a call number names, or nil when there is none or the slot is past its end.
@@ -35,7 +37,9 @@ enum CallTables {
         }
     }
 
-    /// Gives a table back. Every call in it must have ended.
+    /// Gives a table back.
+    ///
+    /// Every call in it must have ended.
     static func release(_ table: UnsafeMutablePointer<CallTable>) {
         let idle = unsafe Register.Idle(number: Int(table.pointee.number), capacity: table.pointee.capacity)
         register.withLock { $0.idle.append(idle) }

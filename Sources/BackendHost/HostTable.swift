@@ -1,7 +1,9 @@
 internal import BackendABI
 
-/// What the host offers to backends: plain C functions that know a call by its number alone. They are formed here, in a
-/// file of nothing else, because a closure formed under an actor would trap on a backend's thread.
+/// What the host offers to backends: plain C functions that know a call by its number alone.
+///
+/// They are formed here, in a file of nothing else, because a closure formed under an actor would trap on a backend's
+/// thread.
 enum HostTable {
     /// One table for the process; lives until it ends.
     static var pointer: UnsafePointer<sluice_host> { unsafe immortal.pointer }
@@ -28,7 +30,9 @@ enum HostTable {
     let pointer: UnsafePointer<sluice_host>
 }
 
-/// A call's number on the wire: generation (32 bits), table (16), slot (16). Generations begin at 1, so 0 names no call.
+/// A call's number on the wire: generation (32 bits), table (16), slot (16).
+///
+/// Generations begin at 1, so 0 names no call.
 struct CallID: Equatable {
     let raw: UInt64
 

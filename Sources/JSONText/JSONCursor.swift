@@ -50,17 +50,25 @@ public struct JSONCursor {
         return true
     }
 
-    /// Steps into an object. Afterwards ask `nextKey`.
+    /// Steps into an object.
+    ///
+    /// Afterwards ask `nextKey`.
     public mutating func enterObject() -> Bool { skip("{") }
 
-    /// Steps into an array. Afterwards ask `nextElement`.
+    /// Steps into an array.
+    ///
+    /// Afterwards ask `nextElement`.
     public mutating func enterArray() -> Bool { skip("[") }
 
     /// What follows in an object or array that was entered.
     public enum Step: Equatable, Sendable {
-        /// A member; its key between the quotes, escapes left as they are. The cursor is before the value.
+        /// A member; its key between the quotes, escapes left as they are.
+        ///
+        /// The cursor is before the value.
         case key(Range<Int>)
-        /// An element of an array. The cursor is before it.
+        /// An element of an array.
+        ///
+        /// The cursor is before it.
         case element
         /// The object or array has ended, and the cursor is behind it.
         case end
@@ -68,7 +76,9 @@ public struct JSONCursor {
         case malformed
     }
 
-    /// Goes to the next member of the object entered. `first` is true for the first call after `enterObject`.
+    /// Goes to the next member of the object entered.
+    ///
+    /// `first` is true for the first call after `enterObject`.
     public mutating func nextKey(first: Bool) -> Step {
         if skip("}") { return .end }
         if !first { guard skip(",") else { return .malformed } }
@@ -76,7 +86,9 @@ public struct JSONCursor {
         return .key(key)
     }
 
-    /// Goes to the next element of the array entered. `first` is true for the first call after `enterArray`.
+    /// Goes to the next element of the array entered.
+    ///
+    /// `first` is true for the first call after `enterArray`.
     public mutating func nextElement(first: Bool) -> Step {
         if skip("]") { return .end }
         if !first { guard skip(",") else { return .malformed } }
@@ -150,7 +162,9 @@ public struct JSONCursor {
 
 extension JSONCursor {
     /// Steps over the next value, which must be a string, and returns what is between the quotes, escapes left as they
-    /// are. Escapes and UTF-8 are checked; lone surrogate escapes pass, as RFC 8259 lets them.
+    /// are.
+    ///
+    /// Escapes and UTF-8 are checked; lone surrogate escapes pass, as RFC 8259 lets them.
     public mutating func skipString() -> Range<Int>? {
         guard skip("\"") else { return nil }
         let start = position

@@ -5,7 +5,9 @@ public enum JSONValue: Sendable, Hashable {
     case number(Double)
     case string(String)
     case array([JSONValue])
-    /// Members in the order of the text. A key that comes twice is there twice.
+    /// Members in the order of the text.
+    ///
+    /// A key that comes twice is there twice.
     case object([Member])
 
     /// A member of an object.
@@ -56,7 +58,9 @@ public enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONCursor {
-    /// Reads the next value into a tree. Only for text that `isOneValue` has passed: nesting is not counted again.
+    /// Reads the next value into a tree.
+    ///
+    /// Only for text that `isOneValue` has passed: nesting is not counted again.
     public mutating func readValue() -> JSONValue? {
         guard let first = peek() else { return nil }
         switch first {
@@ -99,7 +103,9 @@ extension JSONCursor {
         Double(String(decoding: bytes[range], as: UTF8.self))
     }
 
-    /// The text of a string whose inside is `range`, escapes resolved. A lone surrogate becomes U+FFFD.
+    /// The text of a string whose inside is `range`, escapes resolved.
+    ///
+    /// A lone surrogate becomes U+FFFD.
     public func text(in range: Range<Int>) -> String {
         guard bytes[range].contains(UInt8(ascii: "\\")) else { return String(decoding: bytes[range], as: UTF8.self) }
         var units: [UInt8] = []

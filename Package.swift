@@ -39,6 +39,7 @@ let package = Package(
 
         // Values, no IO.
         .target(name: "Domain"),
+        .target(name: "JSONText"),
         .target(name: "Fleet", dependencies: ["Domain"]),
         .target(
             name: "Telemetry",
@@ -79,11 +80,11 @@ let package = Package(
         ),
 
         // Backends.
-        .target(name: "BackendKit", dependencies: ["BackendABI"], swiftSettings: [.strictMemorySafety()]),
+        .target(name: "BackendKit", dependencies: ["BackendABI", "JSONText"], swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "BackendHost",
             dependencies: [
-                "BackendABI", "Domain",
+                "BackendABI", "Domain", "JSONText",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -92,8 +93,9 @@ let package = Package(
         ),
         .target(
             name: "MockBackend",
-            dependencies: ["BackendKit", "BackendABI"],
+            dependencies: ["BackendKit", "BackendABI", "JSONText"],
             path: "Plugins/MockBackend",
+            exclude: ["README.md"],
             linkerSettings: backendLinking
         ),
         .target(
@@ -172,7 +174,7 @@ let package = Package(
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
         .testTarget(
             name: "BackendHostTests",
-            dependencies: ["BackendHost", "BackendKit", "MockBackend", "ExampleC", "TestSupport", "sluice"]
+            dependencies: ["BackendHost", "BackendABI", "BackendKit", "Domain", "JSONText", "MockBackend", "ExampleC"]
         ),
         .testTarget(
             name: "EndToEndTests",

@@ -40,6 +40,7 @@ let package = Package(
         // Values, no IO.
         .target(name: "Domain"),
         .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(name: "Terminal", dependencies: ["Domain"]),
         .target(
             name: "Telemetry",
             dependencies: ["Domain", .product(name: "Logging", package: "swift-log")]
@@ -47,6 +48,16 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: ["Domain", .product(name: "Configuration", package: "swift-configuration")]
+        ),
+
+        // Files of the OpenAI batch format.
+        .target(
+            name: "BatchFile",
+            dependencies: [
+                "Domain",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
 
         // PostgreSQL.
@@ -144,6 +155,14 @@ let package = Package(
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain"]),
         .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Domain"]),
+        .testTarget(
+            name: "BatchFileTests",
+            dependencies: [
+                "BatchFile", "Domain",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
         .testTarget(

@@ -5,7 +5,7 @@ import Domain
 ///
 /// Blank lines do not count. A line may end in CR LF, the last one in nothing; the first may begin with a UTF-8 byte
 /// order mark. Reading goes on after a problem, except when there are too many lines.
-public struct BatchReader {
+public struct BatchReader: Sendable {
     private let limits: BatchLimits
     private var buffer: LineBuffer
     private var checker: LineChecker

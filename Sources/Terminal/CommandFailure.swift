@@ -16,7 +16,12 @@ public struct CommandFailure: Error, Sendable, Hashable {
 
     /// The failure as an object for `--json`: `{"error": {"message", "fix", "exit_code"}}`.
     public var json: JSONValue {
-        ["error": ["message": .string(message), "fix": fix.map(JSONValue.string) ?? .null, "exit_code": .integer(Int64(exitCode.rawValue))]]
+        [
+            "error": [
+                "message": .string(message), "fix": fix.map(JSONValue.string) ?? .null,
+                "exit_code": .integer(Int64(exitCode.rawValue)),
+            ]
+        ]
     }
 
     /// The failure as lines for people.
@@ -28,5 +33,6 @@ public struct CommandFailure: Error, Sendable, Hashable {
 }
 
 extension CommandFailure: CustomStringConvertible {
+    /// The message and the fix.
     public var description: String { fix.map { "\(message) \($0)" } ?? message }
 }

@@ -13,8 +13,10 @@ extension Character {
         // A variation selector asks for the picture of a character that is otherwise text.
         if first.properties.isEmojiPresentation || unicodeScalars.contains("\u{FE0F}") { return 2 }
         switch first.value {
-        case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF, 0xA960...0xA97F,
-            0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x17000...0x18AFF,
+        case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF,
+            0xA960...0xA97F,
+            0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+            0x17000...0x18AFF,
             0x1B000...0x1B2FF, 0x1F200...0x1F2FF, 0x20000...0x3FFFD:
             return 2
         default: return 1
@@ -47,7 +49,9 @@ extension String {
     }
 
     /// The text on one line and without what a terminal would obey: line breaks and tabs become blanks, other control
-    /// characters and direction overrides `�`. What clients and backends wrote is shown only like this.
+    /// characters and direction overrides `�`.
+    ///
+    /// What clients and backends wrote is shown only like this.
     public var printable: String {
         func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
             switch scalar.value {
@@ -58,7 +62,11 @@ extension String {
         if unicodeScalars.allSatisfy(isHarmless) { return self }
         var view = UnicodeScalarView()
         for scalar in unicodeScalars {
-            if isHarmless(scalar) { view.append(scalar) } else { view.append(["\n", "\r", "\t"].contains(scalar) ? " " : "\u{FFFD}") }
+            if isHarmless(scalar) {
+                view.append(scalar)
+            } else {
+                view.append(["\n", "\r", "\t"].contains(scalar) ? " " : "\u{FFFD}")
+            }
         }
         return String(view)
     }

@@ -24,7 +24,9 @@ public struct FactList: Sendable {
     /// The facts as one object.
     public var json: JSONValue { .object(facts.map { JSONValue.Member($0.key, $0.value.json) }) }
 
-    /// The facts as lines, their values beneath each other. Long values are cut at `width` columns; nil is any width.
+    /// The facts as lines, their values beneath each other.
+    ///
+    /// Long values are cut at `width` columns; nil is any width.
     public func lines(width: Int? = nil, palette: Palette = .plain) -> [String] {
         let titles = facts.map(\.title.columns).max() ?? 0
         return facts.map { fact in

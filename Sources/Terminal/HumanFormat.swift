@@ -1,8 +1,14 @@
-/// Numbers as people read them. Scripts get plain numbers from `JSONValue` instead.
+/// Numbers as people read them.
+///
+/// Scripts get plain numbers from `JSONValue` instead.
 public enum HumanFormat {
-    /// `value` with `digits` decimals: `fixed(1.25, 1)` is `1.3`. Exact below 10^15; `–` when it is not a number.
+    /// `value` with `digits` decimals: `fixed(1.25, 1)` is `1.3`.
+    ///
+    /// Exact below 10^15; `–` when it is not a number.
     public static func fixed(_ value: Double, _ digits: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15, 0...6 ~= digits else { return value.isInfinite ? (value < 0 ? "-∞" : "∞") : "–" }
+        guard value.isFinite, abs(value) < 1e15, 0...6 ~= digits else {
+            return value.isInfinite ? (value < 0 ? "-∞" : "∞") : "–"
+        }
         let scale = (0..<digits).reduce(Int64(1)) { scale, _ in scale * 10 }
         let scaled = Int64(abs(value) * Double(scale) + 0.5)
         let sign = value < 0 && scaled != 0 ? "-" : ""
@@ -59,7 +65,9 @@ public enum HumanFormat {
         }
     }
 
-    /// A part of a whole: `12.5%`. `–` of nothing.
+    /// A part of a whole: `12.5%`.
+    ///
+    /// `–` of nothing.
     public static func percent(_ part: Double, of whole: Double) -> String {
         whole > 0 ? fixed(part / whole * 100, 1) + "%" : "–"
     }

@@ -1,6 +1,8 @@
 import Domain
 
-/// A value to write as JSON. Objects keep the order of their members.
+/// A value to write as JSON.
+///
+/// Objects keep the order of their members.
 public enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -83,11 +85,20 @@ public enum JSONValue: Sendable, Hashable {
 extension JSONValue: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral,
     ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByFloatLiteral
 {
-    public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(elements.map { Member($0.0, $0.1) }) }
+    /// An object.
+    public init(dictionaryLiteral elements: (String, JSONValue)...) {
+        self = .object(elements.map { Member($0.0, $0.1) })
+    }
+    /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// A string.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// A whole number.
     public init(integerLiteral value: Int64) { self = .integer(value) }
+    /// True or false.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// Null.
     public init(nilLiteral: ()) { self = .null }
+    /// A number.
     public init(floatLiteral value: Double) { self = .number(value) }
 }

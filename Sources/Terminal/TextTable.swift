@@ -28,7 +28,9 @@ public struct TextTable: Sendable {
     /// A table without rows.
     public init(_ columns: [Column]) { self.columns = columns }
 
-    /// Adds a row. It has to have a cell for each column.
+    /// Adds a row.
+    ///
+    /// It has to have a cell for each column.
     public mutating func append(_ row: [Cell]) {
         precondition(row.count == columns.count, "A row has a cell for each column")
         rows.append(row)
@@ -39,7 +41,9 @@ public struct TextTable: Sendable {
         rows.map { row in .object(zip(columns, row).map { JSONValue.Member($0.key, $1.json) }) }
     }
 
-    /// The table as lines no wider than `width` columns; nil is any width. Numbers stand to the right.
+    /// The table as lines no wider than `width` columns; nil is any width.
+    ///
+    /// Numbers stand to the right.
     public func lines(width: Int? = nil, palette: Palette = .plain) -> [String] {
         let texts = rows.map { $0.map(\.text) }
         var widths = columns.indices.map { column in

@@ -41,6 +41,7 @@ let package = Package(
         .target(name: "Domain"),
         .target(name: "JSONText"),
         .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(name: "Terminal", dependencies: ["Domain"]),
         .target(
             name: "Telemetry",
             dependencies: ["Domain", .product(name: "Logging", package: "swift-log")]
@@ -50,6 +51,16 @@ let package = Package(
             dependencies: [
                 "Domain",
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
+        // Files of the OpenAI batch format.
+        .target(
+            name: "BatchFile",
+            dependencies: [
+                "Domain",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -169,6 +180,14 @@ let package = Package(
         .testTarget(
             name: "TelemetryTests",
             dependencies: ["Telemetry", .product(name: "Logging", package: "swift-log")]
+        ),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Domain"]),
+        .testTarget(
+            name: "BatchFileTests",
+            dependencies: [
+                "BatchFile", "Domain",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),

@@ -78,6 +78,19 @@ package final class BackendInstance: Sendable {
         return outcome
     }
 
+    /// Tells the backend to cancel the call that runs `job`, as cancelling its task would.
+    ///
+    /// Not an error: no such call. Looks through the slots, since cancelling is rare.
+    package func cancel(job: Int64) {
+        for slot in 0..<slots {
+            let id = unsafe parts.table.pointee.withCall(slot) { call -> CallID? in
+                guard call.phase == .open, call.job == job else { return nil }
+                return unsafe CallID(generation: call.generation, table: parts.table.pointee.number, slot: slot)
+            }
+            if let id { cancel(id) }
+        }
+    }
+
     /// Releases everybody who waits in `execute` with `.abandoned`, for a process that is about to exit.
     ///
     /// The backend is not told.
@@ -156,7 +169,10 @@ extension BackendInstance {
 
     /// Hands the call over and returns its outcome when the backend gave it at once.
     private func submit(_ call: BackendCall, _ id: CallID) -> BackendOutcome? {
-        let isWanted = unsafe parts.table.pointee.withCall(id.slot) { !$0.isCancelled }
+        let isWanted = unsafe parts.table.pointee.withCall(id.slot) { open in
+            open.job = call.job
+            return !open.isCancelled
+        }
         let status: Int32 =
             isWanted
             ? unsafe call.body.withUnsafeBufferPointer { body in

@@ -33,6 +33,8 @@ struct CallSlot: ~Copyable {
     /// Counts the calls of this slot, so that a stale callback is told from a current one.
     var generation: UInt32 = 0
     var isCancelled = false
+    /// The job, by which the worker names a call it wants cancelled.
+    var job: Int64 = 0
     /// Whether `execute` of the backend has returned, so that `cancel` may be called.
     var isSubmitted = false
     /// How many threads of the host are inside the backend for this call.

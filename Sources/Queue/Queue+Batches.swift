@@ -177,7 +177,7 @@ extension Queue {
                     BatchResult(
                         job: try row.decode(0), customID: try row.decode(1), state: try row.decodeOptionalWord(2),
                         attempt: try row.decode(3), errorClass: try row.decodeOptionalWord(4),
-                        errorMessage: try row.decode(5), body: body?.bytes))
+                        errorMessage: try row.decode(5), body: body?.utf8))
             }
             return found
         }

@@ -60,7 +60,7 @@ extension ClaimedJob {
             id: try row.decode(0), attempt: try row.decode(1), failures: try row.decode(2), crashes: try row.decode(3),
             maximumAttempts: try row.decode(4), kind: try row.decodeWord(5), priority: try row.decode(6),
             key: try row.decode(7), deadlineMilliseconds: try row.decode(8), queuedMilliseconds: try row.decode(9),
-            payload: payload.bytes)
+            payload: payload.utf8)
     }
 }
 
@@ -69,7 +69,7 @@ extension Row {
     func decodeWord<T: RawRepresentable<String>>(_ column: Int, as type: T.Type = T.self) throws(PostgresError) -> T {
         let word: String = try decode(column)
         guard let value = T(rawValue: word) else {
-            throw PostgresError.decoding(column: column, reason: "an unknown word of \(T.self)")
+            throw PostgresError(.decoding, "The column holds a word this program does not know.", column: column)
         }
         return value
     }

@@ -97,7 +97,7 @@ extension Queue {
         return try decoding { () throws(PostgresError) in
             guard let row = rows.first else { return nil }
             let body: JSONText? = try row.decode(0)
-            return body?.bytes
+            return body?.utf8
         }
     }
 
@@ -107,7 +107,7 @@ extension Queue {
         return try decoding { () throws(PostgresError) in
             guard let row = rows.first else { return nil }
             let payload: JSONText = try row.decode(0)
-            return payload.bytes
+            return payload.utf8
         }
     }
 

@@ -139,7 +139,7 @@ extension WorkerRegistration {
         let lease: Int32 = try row.decode(12)
         self.init(
             worker: try row.decode(0), deployment: try row.decode(1), model: try row.decode(2),
-            modelName: try row.decode(3), backend: try row.decode(4), configuration: configuration.bytes,
+            modelName: try row.decode(3), backend: try row.decode(4), configuration: configuration.utf8,
             slots: try row.decode(6), attemptTimeout: .milliseconds(timeout), retryBase: .milliseconds(base),
             retryCap: .milliseconds(cap), revision: try row.decode(10), backendSHA256: try row.decode(11),
             lease: .seconds(lease))

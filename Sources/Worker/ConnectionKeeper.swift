@@ -17,7 +17,7 @@ struct ConnectionKeeper: Sendable {
     func register() async throws -> (Connection, WorkerRegistration) {
         let clock = ContinuousClock()
         let giveUp = clock.now + settings.connectPatience
-        var backoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
         var random = SystemRandomNumberGenerator()
         while true {
             do {
@@ -68,7 +68,7 @@ struct ConnectionKeeper: Sendable {
     }
 
     private func reconnect(_ registration: WorkerRegistration, _ loop: WorkLoop) async throws -> Connection {
-        var backoff = Backoff(base: .milliseconds(50), cap: .seconds(3))
+        var backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(3))
         var random = SystemRandomNumberGenerator()
         while true {
             do {

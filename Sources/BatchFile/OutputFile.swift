@@ -38,9 +38,9 @@ public struct OutputFile: ~Copyable {
     }
 
     /// Appends one result as a line.
-    public mutating func append(_ result: BatchResult) throws(BatchFileError) {
+    public mutating func append(_ line: BatchOutputLine) throws(BatchFileError) {
         let before = buffer.count
-        result.append(to: &buffer)
+        line.append(to: &buffer)
         bytesWritten += Int64(buffer.count - before)
         if buffer.count >= Self.pieceBytes { try flush() }
     }

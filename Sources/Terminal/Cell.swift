@@ -17,7 +17,7 @@ public enum Cell: Sendable, Hashable {
     case rate(Double)
     /// A part of one. People see percent.
     case share(Double)
-    case time(Timestamp)
+    case time(UTCTime)
     /// JSON, such as a job's body.
     case json([UInt8])
 
@@ -39,7 +39,7 @@ public enum Cell: Sendable, Hashable {
     }
 
     /// The value for scripts.
-    public var json: JSONValue {
+    public var json: JSONOutput {
         switch self {
         case .none: .null
         case .text(let value), .word(let value): .string(value)

@@ -15,10 +15,10 @@ public struct CommandFailure: Error, Sendable, Hashable {
     }
 
     /// The failure as an object for `--json`: `{"error": {"message", "fix", "exit_code"}}`.
-    public var json: JSONValue {
+    public var json: JSONOutput {
         [
             "error": [
-                "message": .string(message), "fix": fix.map(JSONValue.string) ?? .null,
+                "message": .string(message), "fix": fix.map(JSONOutput.string) ?? .null,
                 "exit_code": .integer(Int64(exitCode.rawValue)),
             ]
         ]

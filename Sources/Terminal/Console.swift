@@ -69,7 +69,7 @@ public final class Console: Sendable {
     }
 
     /// Shows one JSON value on a line of its own.
-    public func show(_ value: JSONValue) throws(ConsoleError) {
+    public func show(_ value: JSONOutput) throws(ConsoleError) {
         var bytes: [UInt8] = []
         value.append(to: &bytes)
         bytes.append(0x0A)

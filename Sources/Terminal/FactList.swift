@@ -22,7 +22,7 @@ public struct FactList: Sendable {
     }
 
     /// The facts as one object.
-    public var json: JSONValue { .object(facts.map { JSONValue.Member($0.key, $0.value.json) }) }
+    public var json: JSONOutput { .object(facts.map { JSONOutput.Member($0.key, $0.value.json) }) }
 
     /// The facts as lines, their values beneath each other.
     ///

@@ -1,6 +1,6 @@
 /// Numbers as people read them.
 ///
-/// Scripts get plain numbers from `JSONValue` instead.
+/// Scripts get plain numbers from `JSONOutput` instead.
 public enum HumanFormat {
     /// `value` with `digits` decimals: `fixed(1.25, 1)` is `1.3`.
     ///

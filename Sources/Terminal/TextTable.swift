@@ -37,8 +37,8 @@ public struct TextTable: Sendable {
     }
 
     /// The rows as objects.
-    public var json: [JSONValue] {
-        rows.map { row in .object(zip(columns, row).map { JSONValue.Member($0.key, $1.json) }) }
+    public var json: [JSONOutput] {
+        rows.map { row in .object(zip(columns, row).map { JSONOutput.Member($0.key, $1.json) }) }
     }
 
     /// The table as lines no wider than `width` columns; nil is any width.

@@ -64,15 +64,15 @@ import Testing
     }
 }
 
-@Suite struct BatchResultTests {
-    private func line(_ result: BatchResult) -> String {
+@Suite struct BatchOutputLineTests {
+    private func line(_ result: BatchOutputLine) -> String {
         var text: [UInt8] = []
         result.append(to: &text)
         return String(decoding: text, as: UTF8.self)
     }
 
     @Test func writesAnAnswer() {
-        let result = BatchResult(id: "12", customID: "a\"b", outcome: .answered(body: Array("{\"x\":\r\n 1}".utf8)))
+        let result = BatchOutputLine(id: "12", customID: "a\"b", outcome: .answered(body: Array("{\"x\":\r\n 1}".utf8)))
         #expect(
             line(result)
                 == #"{"id": "batch_req_12", "custom_id": "a\"b", "response": {"status_code": 200, "request_id": "req_12", "body": {"x":   1}}, "error": null}"#
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func writesAnErrorOfTheRequest() {
-        let result = BatchResult(
+        let result = BatchOutputLine(
             id: "1", customID: "a", outcome: .failed(code: "rate_limited", message: "Later.", statusCode: 429))
         #expect(
             line(result)
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func writesAnErrorOfTheBatch() {
-        let result = BatchResult(
+        let result = BatchOutputLine(
             id: "1", customID: nil,
             outcome: .failed(code: "invalid_json_line", message: "Line 3.\nBad.", statusCode: nil))
         #expect(
@@ -103,7 +103,7 @@ import Testing
 
     @Test(arguments: ["", "garbage\n", "{\"a\":", "\u{1}"])
     func garbageStaysOneReadableLine(body: String) throws {
-        let text = line(BatchResult(id: "1", customID: "a", outcome: .answered(body: Array(body.utf8))))
+        let text = line(BatchOutputLine(id: "1", customID: "a", outcome: .answered(body: Array(body.utf8))))
         #expect(text.utf8.count { $0 == 0x0A } == 1)
         let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
         #expect((object?["response"] as? [String: Any])?["body"] as? String == body)

@@ -59,11 +59,11 @@ import Testing
         (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
     ])
     func writesTimes(microseconds: Int64, text: String) {
-        #expect(Timestamp(microseconds: microseconds).rfc3339 == text)
+        #expect(UTCTime(unixMicroseconds: microseconds).rfc3339 == text)
     }
 
     @Test func writesTimesForPeople() {
-        #expect(Timestamp(microseconds: 1_777_638_896_999_999).short == "2026-05-01 12:34:56Z")
-        #expect(Timestamp(microseconds: .min).rfc3339.hasPrefix("-2"))
+        #expect(UTCTime(unixMicroseconds: 1_777_638_896_999_999).short == "2026-05-01 12:34:56Z")
+        #expect(UTCTime(unixMicroseconds: .min).rfc3339.hasPrefix("-2"))
     }
 }

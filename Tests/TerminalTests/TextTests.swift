@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func jsonIsTyped() {
-        let value: JSONValue = [
+        let value: JSONOutput = [
             "a": 1, "b": 1.5, "c": [true, nil, "x\n"], "d": .number(.infinity), "e": .number(3),
             "f": .raw(Array("{oops".utf8)), "g": [],
         ]
@@ -82,7 +82,7 @@ import Testing
     @Test func cellsHaveTwoTexts() {
         let cells: [Cell] = [
             .none, .text("a\nb"), .flag(true), .number(1.25, decimals: 1), .rate(0.5), .share(0.125),
-            .time(Timestamp(microseconds: 0)),
+            .time(UTCTime(unixMicroseconds: 0)),
         ]
         #expect(cells.map(\.text) == ["–", "a b", "yes", "1.3", "0.50/s", "12.5%", "1970-01-01 00:00:00Z"])
         #expect(

@@ -1,7 +1,7 @@
 import Domain
 
 /// What became of one request of a batch, as a line of OpenAI's batch output or error file.
-public struct BatchResult: Sendable {
+public struct BatchOutputLine: Sendable {
     /// The answer or the reason there is none.
     public enum Outcome: Sendable {
         /// The backend answered `body`, JSON in UTF-8.

@@ -3,14 +3,14 @@ import Domain
 /// A value to write as JSON.
 ///
 /// Objects keep the order of their members.
-public enum JSONValue: Sendable, Hashable {
+public enum JSONOutput: Sendable, Hashable {
     case null
     case bool(Bool)
     case integer(Int64)
     /// Written as null when it is not finite: JSON has no word for that.
     case number(Double)
     case string(String)
-    case array([JSONValue])
+    case array([JSONOutput])
     case object([Member])
     /// JSON that is already text, such as a job's body: checked, and written as a string when it is not JSON.
     case raw([UInt8])
@@ -20,10 +20,10 @@ public enum JSONValue: Sendable, Hashable {
         /// The member's name.
         public let name: String
         /// The member's value.
-        public let value: JSONValue
+        public let value: JSONOutput
 
         /// The member `name`.
-        public init(_ name: String, _ value: JSONValue) {
+        public init(_ name: String, _ value: JSONOutput) {
             self.name = name
             self.value = value
         }
@@ -82,15 +82,15 @@ public enum JSONValue: Sendable, Hashable {
     }
 }
 
-extension JSONValue: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral,
+extension JSONOutput: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral,
     ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByFloatLiteral
 {
     /// An object.
-    public init(dictionaryLiteral elements: (String, JSONValue)...) {
+    public init(dictionaryLiteral elements: (String, JSONOutput)...) {
         self = .object(elements.map { Member($0.0, $0.1) })
     }
     /// An array.
-    public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    public init(arrayLiteral elements: JSONOutput...) { self = .array(elements) }
     /// A string.
     public init(stringLiteral value: String) { self = .string(value) }
     /// A whole number.

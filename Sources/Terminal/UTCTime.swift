@@ -1,10 +1,10 @@
 /// An instant of the database's clock, written in UTC.
-public struct Timestamp: Sendable, Hashable {
+public struct UTCTime: Sendable, Hashable {
     /// Microseconds since 1970-01-01 00:00 UTC, the precision of PostgreSQL.
-    public let microseconds: Int64
+    public let unixMicroseconds: Int64
 
-    /// The instant `microseconds` after 1970 began.
-    public init(microseconds: Int64) { self.microseconds = microseconds }
+    /// The instant `unixMicroseconds` after 1970 began.
+    public init(unixMicroseconds: Int64) { self.unixMicroseconds = unixMicroseconds }
 
     /// As RFC 3339 writes it, for scripts: `2026-05-01T12:34:56.123456Z`.
     public var rfc3339: String {
@@ -18,7 +18,7 @@ public struct Timestamp: Sendable, Hashable {
 
     private var parts: (date: String, time: String, fraction: Int64) {
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        let (seconds, fraction) = Self.floored(microseconds, by: 1_000_000)
+        let (seconds, fraction) = Self.floored(unixMicroseconds, by: 1_000_000)
         let (days, second) = Self.floored(seconds, by: 86_400)
         // Days since 0000-03-01, in eras of 400 years, as in Howard Hinnant's "chrono-compatible low-level date algorithms".
         let (era, day) = Self.floored(days + 719_468, by: 146_097)

@@ -200,6 +200,15 @@ let package = Package(
             dependencies: ["BackendHost", "BackendABI", "BackendKit", "Domain", "JSONText", "MockBackend", "ExampleC"]
         ),
         .testTarget(
+            name: "SupervisorTests",
+            dependencies: [
+                "Supervisor", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["sluice", "MockBackend", "ExampleC", "TestSupport", "Domain", "Queue", "Postgres"]
         ),

@@ -39,7 +39,9 @@ let package = Package(
 
         // Values, no IO.
         .target(name: "Domain"),
+        .target(name: "JSONText"),
         .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(name: "Terminal", dependencies: ["Domain"]),
         .target(
             name: "Telemetry",
             dependencies: ["Domain", .product(name: "Logging", package: "swift-log")]
@@ -53,18 +55,32 @@ let package = Package(
             ]
         ),
 
+        // Files of the OpenAI batch format.
+        .target(
+            name: "BatchFile",
+            dependencies: [
+                "Domain",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
         // PostgreSQL.
         .target(
             name: "Postgres",
             dependencies: [
                 "CPostgres", "CLinux",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.strictMemorySafety()]
         ),
         .target(name: "SQLFiles", path: "sql", resources: [.embedInCode("migrations"), .embedInCode("functions")]),
-        .target(name: "Queue", dependencies: ["Domain", "Postgres", "SQLFiles"]),
+        .target(
+            name: "Queue",
+            dependencies: ["Domain", "Postgres", "SQLFiles", .product(name: "Crypto", package: "swift-crypto")]
+        ),
         .target(
             name: "PrivatePostgres",
             dependencies: [
@@ -76,11 +92,11 @@ let package = Package(
         ),
 
         // Backends.
-        .target(name: "BackendKit", dependencies: ["BackendABI"], swiftSettings: [.strictMemorySafety()]),
+        .target(name: "BackendKit", dependencies: ["BackendABI", "JSONText"], swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "BackendHost",
             dependencies: [
-                "BackendABI", "Domain",
+                "BackendABI", "Domain", "JSONText",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -89,8 +105,9 @@ let package = Package(
         ),
         .target(
             name: "MockBackend",
-            dependencies: ["BackendKit", "BackendABI"],
+            dependencies: ["BackendKit", "BackendABI", "JSONText"],
             path: "Plugins/MockBackend",
+            exclude: ["README.md"],
             linkerSettings: backendLinking
         ),
         .target(
@@ -102,10 +119,11 @@ let package = Package(
         ),
 
         // Processes.
+        .target(name: "Lifeline"),
         .target(
             name: "Worker",
             dependencies: [
-                "BackendHost", "CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry",
+                "BackendHost", "CLinux", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "Settings", "Telemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -114,7 +132,7 @@ let package = Package(
         .target(
             name: "Supervisor",
             dependencies: [
-                "CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry",
+                "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "Settings", "Telemetry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -164,11 +182,22 @@ let package = Package(
             name: "TelemetryTests",
             dependencies: ["Telemetry", .product(name: "Logging", package: "swift-log")]
         ),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Domain"]),
+        .testTarget(
+            name: "BatchFileTests",
+            dependencies: [
+                "BatchFile", "Domain",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")]
+        ),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
         .testTarget(
             name: "BackendHostTests",
-            dependencies: ["BackendHost", "BackendKit", "MockBackend", "ExampleC", "TestSupport", "sluice"]
+            dependencies: ["BackendHost", "BackendABI", "BackendKit", "Domain", "JSONText", "MockBackend", "ExampleC"]
         ),
         .testTarget(
             name: "EndToEndTests",

@@ -1,1 +1,31 @@
-// x
+/// The SQL of this version of Sluice, embedded in the binary.
+package enum SQLFiles {
+    /// A numbered migration: applied once, never changed afterwards.
+    package struct Migration: Sendable {
+        /// 1, 2, 3, …
+        package let version: Int32
+        /// The file's name.
+        package let name: String
+        /// UTF-8.
+        package let sql: [UInt8]
+    }
+
+    /// Every migration, in order.
+    package static let migrations = [
+        Migration(version: 1, name: "0001_schema", sql: PackageResources._001_schema_sql)
+    ]
+
+    /// The function files, in the order they are applied: each may be applied again at any time.
+    package static let functions: [(name: String, sql: [UInt8])] = [
+        ("registers", PackageResources.registers_sql),
+        ("admin", PackageResources.admin_sql),
+        ("enqueue", PackageResources.enqueue_sql),
+        ("claim", PackageResources.claim_sql),
+        ("finish", PackageResources.finish_sql),
+        ("jobs", PackageResources.jobs_sql),
+        ("workers", PackageResources.workers_sql),
+        ("batches", PackageResources.batches_sql),
+        ("maintenance", PackageResources.maintenance_sql),
+        ("invariants", PackageResources.invariants_sql),
+    ]
+}

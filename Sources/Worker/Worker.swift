@@ -1,1 +1,149 @@
-// Filled in by its first commit.
+package import BackendHost
+import Domain
+import Glibc
+import Lifeline
+package import Logging
+import Postgres
+import Queue
+package import ServiceLifecycle
+import Synchronization
+
+/// One worker: a process that hosts one deployment and runs its jobs.
+///
+/// `run` registers, loads the backend, works until it is told to drain (graceful shutdown), and returns when it holds
+/// nothing any more. It throws `WorkerEnd` when it ends otherwise; its leases are then returned by whoever notices first:
+/// itself, its parent, or the reaper.
+package final class Worker: Service {
+    private let settings: WorkerSettings
+    private let logger: Logger
+    private let drain = Signal()
+
+    /// A worker that will do as `settings` say.
+    package init(settings: WorkerSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// Works until it has drained.
+    ///
+    /// - Throws: `WorkerEnd`.
+    package func run() async throws {
+        try await withGracefulShutdownHandler {
+            // The database's loop thread is ours alone: heartbeats go on whatever a backend does to other threads.
+            try await withTaskExecutorPreference(EventLoop.shared.executor) { try await work() }
+        } onGracefulShutdown: {
+            self.drain.raise()
+        }
+    }
+
+    private func work() async throws {
+        let keeper = ConnectionKeeper(settings: settings, logger: logger)
+        let (connection, registration) = try await keeper.register()
+        var logger = logger
+        logger[metadataKey: "worker"] = "\(registration.worker)"
+        logger[metadataKey: "deployment"] = "\(settings.deployment)"
+        let link = DatabaseLink()
+        let queue = Queue(link)
+        link.restored(connection)
+
+        try await withThrowingTaskGroup { group in
+            let loop: WorkLoop
+            do {
+                // Loading may take long (a model of gigabytes): the lease is renewed meanwhile.
+                let beating = Mutex(true)
+                async let beats: Void = keepAlive(queue, registration, while: { beating.withLock { $0 } })
+                defer { beating.withLock { $0 = false } }
+                let board = try slotBoard(registration)
+                board?.registered(worker: registration.worker)
+                let instance = try await load(registration, queue)
+                loop = WorkLoop(
+                    settings: settings, registration: registration, queue: queue, link: link, instance: instance,
+                    board: board, logger: logger)
+                beating.withLock { $0 = false }
+                await beats
+            } catch {
+                try await reportFailure(error, registration, queue)
+                throw error
+            }
+            group.addTask {
+                await self.drain.wait()
+                if !Task.isCancelled { loop.drainRequested() }
+                return false
+            }
+            group.addTask {
+                try await keeper.keep(connection, link, registration, loop: loop)
+                return false
+            }
+            group.addTask {
+                try await loop.run()
+                return true
+            }
+            do {
+                while try await group.next() == false {}
+                link.close()
+                group.cancelAll()
+                _ = try await queue.workerEnded(registration.worker, orderly: true, cause: "drained")
+            } catch {
+                link.close()
+                group.cancelAll()
+                try await reportFailure(error, registration, queue, started: loop.charged(by: error))
+                throw error
+            }
+            await connection.close()
+        }
+    }
+
+    private func slotBoard(_ registration: WorkerRegistration) throws -> SlotBoard? {
+        guard let path = settings.slotBoardPath else { return nil }
+        return try SlotBoard(path: path, slots: Int(registration.slots))
+    }
+
+    /// Loads the backend on a thread of its own choice: anything may happen in there.
+    @concurrent private func load(_ registration: WorkerRegistration, _ queue: Queue) async throws -> BackendInstance {
+        do {
+            let path = try BackendFile.locate(registration.backend, in: settings.backendDirectories)
+            let file = try BackendFile.verify(
+                path: path, allowedDirectories: settings.backendDirectories, expectedSHA256: registration.backendSHA256)
+            let backend = try Backend.load(file)
+            let allowed = try await queue.recordBackend(
+                registration.backend, sha256: file.sha256, version: backend.descriptor.version,
+                abi: "\(backend.descriptor.abi)", capabilities: backend.descriptor.capabilities.map(\.rawValue).sorted())
+            guard allowed == file.sha256 else {
+                throw WorkerEnd(
+                    .backendRefused,
+                    "\(path) is not the file recorded for backend \(registration.backend); if the change is meant, run"
+                        + " `sluice backends record \(registration.backend)`.")
+            }
+            let slots = min(Int(registration.slots), backend.descriptor.maximumConcurrency ?? Int(registration.slots))
+            return try backend.makeInstance(configuration: registration.configuration, slots: slots)
+        } catch let error as BackendError {
+            throw WorkerEnd(.backendRefused, "\(error)")
+        }
+    }
+
+    private func keepAlive(
+        _ queue: Queue, _ registration: WorkerRegistration, while isWanted: @Sendable () -> Bool
+    ) async {
+        while isWanted() && !Task.isCancelled {
+            do {
+                _ = try await queue.heartbeat(worker: registration.worker, inFlight: [])
+                try await Task.sleep(for: min(settings.heartbeat, .milliseconds(200)))
+            } catch {
+                logger.debug("A heartbeat failed while the backend was loading.", metadata: ["error": "\(error)"])
+                return
+            }
+        }
+    }
+
+    /// Tells the database of an end that is not orderly, as far as it can be told.
+    private func reportFailure(
+        _ error: any Error, _ registration: WorkerRegistration, _ queue: Queue, started: [Int64]? = nil
+    ) async throws {
+        do {
+            _ = try await queue.workerEnded(registration.worker, orderly: false, cause: "\(error)", started: started)
+        } catch {
+            // The parent or the reaper will.
+            logger.warning("The database was not told of the worker's end.", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,1 +1,183 @@
--- x
+-- Accepting work, from any language, inside the caller's own transaction.
+
+create or replace function sluice.model_id_of(p_name text) returns int language plpgsql stable as $$
+declare
+    v_id int := (select m.id from sluice.model m where m.name = p_name);
+begin
+    if v_id is null then
+        raise exception using errcode = 'SL001',
+            message = format('There is no model named "%s".', left(p_name, 200)),
+            hint = coalesce('Known models: ' || (select string_agg(m.name, ', ' order by m.name)
+                from (select name from sluice.model order by name limit 20) m),
+                'No model is known yet: add one with sluice.put_model and sluice.put_deployment.');
+    end if;
+    return v_id;
+end $$;
+comment on function sluice.model_id_of(text) is 'The id of a model; SL001 names the models there are.';
+
+create or replace function sluice.tenant_id_of(p_name text) returns int language plpgsql stable as $$
+declare
+    v_id int := (select t.id from sluice.tenant t where t.name = p_name);
+begin
+    if v_id is null then
+        raise exception using errcode = 'SL002', message = format('There is no tenant named "%s".', left(p_name, 200)),
+            hint = 'Add it with sluice.put_tenant.';
+    end if;
+    return v_id;
+end $$;
+comment on function sluice.tenant_id_of(text) is 'The id of a tenant, or SL002.';
+
+create or replace function sluice.enqueue(
+    model text,
+    payload json,
+    kind sluice.job_kind default 'chat',
+    priority int default 2,
+    run_at timestamptz default null,
+    deadline timestamptz default null,
+    idempotency_key text default null,
+    affinity text default null,
+    tenant text default 'default',
+    max_attempts int default null,
+    metadata json default null)
+returns bigint language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_model sluice.model;
+    v_tenant sluice.tenant;
+    v_limit bigint;
+    v_id bigint;
+    v_old sluice.idempotency;
+    v_digest text;
+    v_bucket smallint;
+    v_key bigint;
+begin
+    select * into v_model from sluice.model m where m.name = enqueue.model;
+    if not found then perform sluice.model_id_of(enqueue.model); end if;
+    select * into v_tenant from sluice.tenant t where t.name = enqueue.tenant;
+    if not found then perform sluice.tenant_id_of(enqueue.tenant); end if;
+    if enqueue.priority is null or enqueue.priority not between 0 and 4 then
+        raise exception using errcode = 'SL003', message = 'The priority must be 0 (first) to 4 (last).';
+    end if;
+    if enqueue.payload is null or json_typeof(enqueue.payload) <> 'object' then
+        raise exception using errcode = 'SL003', message = 'The payload must be a JSON object, as the OpenAI API takes it.';
+    end if;
+    select s.value into v_limit from sluice.setting s where s.name = 'payload_bytes_max';
+    if octet_length(enqueue.payload::text) > v_limit then
+        raise exception using errcode = 'SL003',
+            message = format('The payload is larger than %s bytes, the setting payload_bytes_max.', v_limit);
+    end if;
+    if enqueue.deadline <= greatest(clock_timestamp(), enqueue.run_at) then
+        raise exception using errcode = 'SL003', message = 'The deadline must lie in the future, and after run_at.';
+    end if;
+    v_id := nextval('sluice.job_id');
+
+    if enqueue.idempotency_key is not null then
+        v_digest := md5(enqueue.model || enqueue.kind::text || enqueue.payload::text);
+        insert into sluice.idempotency (tenant_id, key, job_id, digest)
+        values (v_tenant.id, enqueue.idempotency_key, v_id, v_digest)
+        on conflict do nothing;
+        if not found then
+            select * into v_old from sluice.idempotency i
+            where i.tenant_id = v_tenant.id and i.key = enqueue.idempotency_key;
+            if v_old.digest <> v_digest then
+                raise exception using errcode = 'SL004',
+                    message = 'This idempotency key was used before with a different request.';
+            end if;
+            return v_old.job_id;
+        end if;
+    end if;
+
+    v_bucket := (case when enqueue.affinity is null then hashint8(v_id) else hashtext(enqueue.affinity) end & 2147483647)
+        % 10000;
+    v_key := sluice.fair_key(v_model.id, enqueue.priority::smallint, v_tenant.id, v_tenant.weight, v_bucket, 1);
+    insert into sluice.job
+        (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, payload)
+    values (v_id, v_key, enqueue.run_at, enqueue.deadline, v_model.id, v_tenant.id, enqueue.kind, enqueue.priority,
+        coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata, enqueue.payload);
+    if enqueue.run_at > clock_timestamp() then
+        insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
+        values (enqueue.run_at, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket);
+    else
+        insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
+        values (v_key, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket,
+            pg_sequence_last_value('sluice.ring_ready'));
+    end if;
+    if enqueue.deadline is not null then
+        insert into sluice.deadline (deadline_at, id) values (enqueue.deadline, v_id);
+    end if;
+    return v_id;
+end $$;
+comment on function sluice.enqueue is
+    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
+
+create or replace function sluice.enqueue_many(
+    model text,
+    payloads json[],
+    kind sluice.job_kind default 'chat',
+    priority int default 2,
+    tenant text default 'default')
+returns bigint[] language plpgsql as $$
+declare
+    v_model sluice.model;
+    v_tenant sluice.tenant;
+    v_limit bigint;
+    v_key bigint;
+    v_ids bigint[];
+    v_bad bigint;
+begin
+    select * into v_model from sluice.model m where m.name = enqueue_many.model;
+    if not found then perform sluice.model_id_of(enqueue_many.model); end if;
+    select * into v_tenant from sluice.tenant t where t.name = enqueue_many.tenant;
+    if not found then perform sluice.tenant_id_of(enqueue_many.tenant); end if;
+    if enqueue_many.priority is null or enqueue_many.priority not between 0 and 4 then
+        raise exception using errcode = 'SL003', message = 'The priority must be 0 (first) to 4 (last).';
+    end if;
+    if coalesce(cardinality(payloads), 0) = 0 then return '{}'; end if;
+    if cardinality(payloads) > 10000 then
+        raise exception using errcode = 'SL003', message = 'At most 10,000 jobs may be enqueued in one call.';
+    end if;
+    select s.value into v_limit from sluice.setting s where s.name = 'payload_bytes_max';
+    select p.ord into v_bad from unnest(payloads) with ordinality p(body, ord)
+    where p.body is null or json_typeof(p.body) <> 'object' or octet_length(p.body::text) > v_limit limit 1;
+    if found then
+        raise exception using errcode = 'SL003',
+            message = format('Payload %s is not a JSON object of at most %s bytes.', v_bad, v_limit);
+    end if;
+    v_key := sluice.fair_key(v_model.id, enqueue_many.priority::smallint, v_tenant.id, v_tenant.weight, null,
+        cardinality(payloads));
+    with j as (
+        insert into sluice.job (key, model_id, tenant_id, kind, priority, max_attempts, payload)
+        select v_key + (p.ord - 1) * sluice.key_step(v_tenant.weight), v_model.id, v_tenant.id, enqueue_many.kind,
+            enqueue_many.priority, v_model.max_attempts, p.body
+        from unnest(payloads) with ordinality p(body, ord) order by p.ord
+        returning id, key, bucket
+    ), r as (
+        insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
+        select j.key, j.id, v_model.id, v_tenant.id, enqueue_many.priority, j.bucket,
+            pg_sequence_last_value('sluice.ring_ready')
+        from j
+    )
+    select array_agg(j.id order by j.key) into v_ids from j;
+    return v_ids;
+end $$;
+comment on function sluice.enqueue_many is
+    'Accepts up to 10,000 jobs of one model in one call; the ids are in the order of the payloads. All or none.';
+
+create or replace function sluice.wake_for_job() returns trigger language plpgsql as $$
+declare
+    v_mark text := pg_current_xact_id()::text || ':' || new.model_id;
+begin
+    -- Once per transaction and model, however many jobs it made.
+    if current_setting('sluice.woken', true) is distinct from v_mark then
+        perform set_config('sluice.woken', v_mark, true);
+        perform sluice.wake(new.model_id);
+    end if;
+    return null;
+end $$;
+comment on function sluice.wake_for_job() is
+    'Runs at commit: an enqueue may stay uncommitted for long, and whether somebody waits matters only when it is visible.';
+
+-- A batch is woken once, by its own function, not once a row.
+drop trigger if exists wake on sluice.job;
+create constraint trigger wake after insert on sluice.job deferrable initially deferred
+    for each row when (new.batch_id is null) execute function sluice.wake_for_job();

@@ -1,0 +1,24 @@
+public import Domain
+
+/// What a batch file holds.
+public struct BatchSummary: Sendable, Hashable {
+    /// Lines that passed every check.
+    public internal(set) var lines = 0
+    /// Lines that did not; a file without any request counts as one.
+    public internal(set) var problemCount = 0
+    /// The first of the problems, in the order of the file; as many as `BatchLimits.maximumListedProblems`.
+    public internal(set) var problems: [BatchProblem] = []
+    /// What the file asks for; nil when no line said.
+    public internal(set) var kind: JobKind?
+    /// How many of `lines` name each model.
+    public internal(set) var models: [String: Int] = [:]
+    /// How much was read.
+    public internal(set) var bytes: Int64 = 0
+    /// The SHA-256 of the file in hexadecimal; nil when it was not read to its end.
+    public internal(set) var sha256: String?
+
+    /// Whether every line can be sent.
+    public var isValid: Bool { problemCount == 0 }
+
+    init() {}
+}

@@ -1,0 +1,52 @@
+public import Domain
+
+/// How a worker ends one attempt.
+public struct AttemptResult: Sendable {
+    /// The ends there are, as the function `finish` takes them.
+    public enum Outcome: String, Sendable {
+        /// Ends the job with its answer.
+        case succeeded
+        /// Ends the job.
+        case failed
+        /// Ends the job: it was told to stop.
+        case cancelled
+        /// Ends the job: its deadline passed.
+        case expired
+        /// Counts as a failure and queues the job again after `delay`.
+        case retried
+        /// Queues the job again and counts nothing.
+        case released
+    }
+
+    /// The job.
+    public var job: Int64
+    /// The number of the attempt: with the id, the fence.
+    public var attempt: Int16
+    /// How it ended.
+    public var outcome: Outcome
+    /// The answer or the upstream's error, UTF-8 JSON.
+    public var body: [UInt8]?
+    /// Why it failed.
+    public var errorClass: ErrorClass?
+    /// Why it failed, in a sentence of at most 2 KiB.
+    public var errorMessage: String?
+    /// For `retried`: how long to back off.
+    public var delay: Duration
+    /// Tokens it consumed.
+    public var usage: Usage?
+
+    /// The end of attempt `attempt` of `job`.
+    public init(
+        job: Int64, attempt: Int16, outcome: Outcome, body: [UInt8]? = nil, errorClass: ErrorClass? = nil,
+        errorMessage: String? = nil, delay: Duration = .zero, usage: Usage? = nil
+    ) {
+        self.job = job
+        self.attempt = attempt
+        self.outcome = outcome
+        self.body = body
+        self.errorClass = errorClass
+        self.errorMessage = errorMessage
+        self.delay = delay
+        self.usage = usage
+    }
+}

@@ -1,0 +1,33 @@
+public import Domain
+package import Postgres
+
+/// A request to be queued.
+package struct JobRequest: Sendable {
+    /// The public name of the model.
+    package var model: String
+    /// The request as the OpenAI API takes it, UTF-8 JSON, an object.
+    package var payload: [UInt8]
+    /// What it asks for.
+    package var kind: JobKind = .chat
+    /// How urgent it is.
+    package var priority: Priority = .normal
+    /// Not to be started before; nil: now.
+    package var runAt: Timestamp?
+    /// To be given up after; nil: never.
+    package var deadline: Timestamp?
+    /// A repeated enqueue with this key finds the first job instead of making another. At most 256 bytes.
+    package var idempotencyKey: String?
+    /// Jobs of one affinity go to one deployment. At most 512 bytes.
+    package var affinity: String?
+    /// The owner.
+    package var tenant = "default"
+    /// How often it may fail; nil: what its model says.
+    package var maximumAttempts: Int?
+    /// Anything the owner wants to find again, UTF-8 JSON.
+    package var metadata: [UInt8]?
+
+    package init(model: String, payload: [UInt8]) {
+        self.model = model
+        self.payload = payload
+    }
+}

@@ -1,0 +1,162 @@
+package import Domain
+package import Postgres
+
+/// A deployment as declared.
+package struct DeploymentRequest: Sendable {
+    package var model: String
+    package var name: String
+    package var backend: String
+    /// UTF-8 JSON.
+    package var configuration: [UInt8] = Array("{}".utf8)
+    /// 0 to 1,000.
+    package var workers: Int32 = 1
+    /// 1 to 4,096.
+    package var slots: Int32 = 8
+    package var version = "1"
+
+    package init(model: String, name: String, backend: String) {
+        self.model = model
+        self.name = name
+        self.backend = backend
+    }
+}
+
+/// A deployment, its workers and what waits for its model.
+package struct DeploymentOverview: Sendable {
+    package var model: String
+    /// Nil: the model has no deployment, so its jobs wait.
+    package var deployment: String?
+    package var backend: String?
+    package var paused: Bool
+    package var workersWanted: Int32
+    package var workersLive: Int32
+    package var slots: Int32
+    package var running: Int64
+    package var ready: Int64
+    package var scheduled: Int64
+    package var suspects: Int64
+    /// Age of the oldest waiting job.
+    package var oldestReadySeconds: Double?
+}
+
+/// A deployment and the number of workers it should have.
+package struct WantedWorkers: Sendable, Hashable {
+    package var deployment: String
+    package var workers: Int32
+    package var revision: Int32
+    package var backend: String
+}
+
+extension Queue {
+    private static let putModelStatement = Statement(
+        "put_model", "select sluice.put_model($1::text, $2::int, $3::int, $4::int, $5::int)")
+    private static let putDeploymentStatement = Statement(
+        "put_deployment",
+        "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text)")
+    private static let scaleStatement = Statement("scale", "select sluice.scale($1::text, $2::int)")
+    private static let overviewStatement = Statement("overview", "select * from sluice.overview()")
+    private static let wantedStatement = Statement(
+        "wanted_workers",
+        "select d.name, d.workers, d.revision, d.backend from sluice.deployment d order by d.id")
+    private static let recordBackendStatement = Statement(
+        "record_backend", "select sluice.record_backend($1::text, $2::text, $3::text, $4::text, $5::text[], $6::boolean)")
+    private static let invariantsStatement = Statement(
+        "check_invariants", "select invariant, violations from sluice.check_invariants()")
+
+    /// Adds a model, or changes its limits.
+    package func putModel(
+        _ name: String, maximumAttempts: Int32 = 5, attemptTimeout: Duration = .seconds(600),
+        retryBase: Duration = .seconds(1), retryCap: Duration = .seconds(300)
+    ) async throws(QueueError) {
+        _ = try await call(Self.putModelStatement) {
+            $0.append(name)
+            $0.append(maximumAttempts)
+            $0.append(Int32(clamping: attemptTimeout.wholeMilliseconds))
+            $0.append(Int32(clamping: retryBase.wholeMilliseconds))
+            $0.append(Int32(clamping: retryCap.wholeMilliseconds))
+        }
+    }
+
+    /// Adds a deployment, or changes it.
+    package func putDeployment(_ request: DeploymentRequest) async throws(QueueError) {
+        _ = try await call(Self.putDeploymentStatement) {
+            $0.append(request.model)
+            $0.append(request.name)
+            $0.append(request.backend)
+            $0.append(JSONText(request.configuration))
+            $0.append(request.workers)
+            $0.append(request.slots)
+            $0.append(request.version)
+        }
+    }
+
+    /// Sets how many workers a deployment should have.
+    package func scale(_ deployment: String, to workers: Int32) async throws(QueueError) {
+        _ = try await call(Self.scaleStatement) {
+            $0.append(deployment)
+            $0.append(workers)
+        }
+    }
+
+    /// How many workers each deployment should have.
+    package func wantedWorkers() async throws(QueueError) -> [WantedWorkers] {
+        let rows = try await call(Self.wantedStatement)
+        return try decoding { () throws(PostgresError) in
+            var found: [WantedWorkers] = []
+            for row in rows {
+                found.append(
+                    WantedWorkers(
+                        deployment: try row.decode(0), workers: try row.decode(1), revision: try row.decode(2),
+                        backend: try row.decode(3)))
+            }
+            return found
+        }
+    }
+
+    /// Deployments, their workers and what waits. Counts every waiting row.
+    package func overview() async throws(QueueError) -> [DeploymentOverview] {
+        let rows = try await call(Self.overviewStatement)
+        return try decoding { () throws(PostgresError) in
+            var found: [DeploymentOverview] = []
+            for row in rows { found.append(try DeploymentOverview(row)) }
+            return found
+        }
+    }
+
+    /// Records the file of a backend by its SHA-256 when it is first seen, or to replace what is recorded.
+    ///
+    /// - Returns: the SHA-256 that may be loaded.
+    package func recordBackend(
+        _ name: String, sha256: String, version: String, abi: String, capabilities: [String], replacing: Bool = false
+    ) async throws(QueueError) -> String {
+        let rows = try await call(Self.recordBackendStatement) {
+            $0.append(name)
+            $0.append(sha256)
+            $0.append(version)
+            $0.append(abi)
+            $0.append(capabilities)
+            $0.append(replacing)
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// What must always hold, and how often it does not. Reads everything.
+    package func invariantViolations() async throws(QueueError) -> [(invariant: String, violations: Int64)] {
+        let rows = try await call(Self.invariantsStatement)
+        return try decoding { () throws(PostgresError) in
+            var found: [(invariant: String, violations: Int64)] = []
+            for row in rows { found.append((try row.decode(0), try row.decode(1))) }
+            return found
+        }
+    }
+}
+
+extension DeploymentOverview {
+    init(_ row: Row) throws(PostgresError) {
+        self.init(
+            model: try row.decode(0), deployment: try row.decode(1), backend: try row.decode(2),
+            paused: try row.decode(3), workersWanted: try row.decode(4), workersLive: try row.decode(5),
+            slots: try row.decode(6), running: try row.decode(7), ready: try row.decode(8), scheduled: try row.decode(9),
+            suspects: try row.decode(10), oldestReadySeconds: try row.decode(11))
+    }
+}

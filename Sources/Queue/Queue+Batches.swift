@@ -1,0 +1,201 @@
+package import Domain
+package import Postgres
+
+/// A batch opened for loading.
+package struct OpenedBatch: Sendable {
+    package var batch: Int32
+    /// How many lines were loaded already.
+    package var loaded: Int32
+    /// Whether it was begun by an earlier submission of the same input.
+    package var resumed: Bool
+    /// Whether lines are still to be loaded.
+    package var isLoading: Bool
+}
+
+/// A batch with its counts as of now.
+package struct BatchProgress: Sendable {
+    /// Life of a batch.
+    package enum State: String, Sendable {
+        case loading
+        case running
+        case cancelling
+        case completed
+        case cancelled
+    }
+
+    package var batch: Int32
+    package var name: String
+    package var kind: JobKind
+    package var state: State
+    package var total: Int32
+    package var loaded: Int32
+    package var succeeded: Int32
+    package var failed: Int32
+    package var cancelled: Int32
+    package var expired: Int32
+    package var quarantined: Int32
+    package var createdAt: Timestamp
+    package var loadedAt: Timestamp?
+    package var endedAt: Timestamp?
+
+    /// Jobs that have ended, in whatever way.
+    package var done: Int32 { succeeded + failed + cancelled + expired + quarantined }
+}
+
+/// One line of a batch with its result, if it has one yet.
+package struct BatchResult: Sendable {
+    package var job: Int64
+    package var customID: String
+    /// Nil: not ended yet.
+    package var state: JobState?
+    package var attempt: Int16?
+    package var errorClass: ErrorClass?
+    package var errorMessage: String?
+    /// The answer, or the upstream's error, UTF-8 JSON.
+    package var body: [UInt8]?
+}
+
+/// What the jobs of one model in a chunk are loaded with.
+package struct ChunkModel: Sendable {
+    package var name: String
+    package var model: Int32
+    package var tenant: Int32
+    package var maximumAttempts: Int16
+    /// The fair key of the first; the others follow `keyStep` apart.
+    package var key: Int64
+    package var keyStep: Int64
+    /// All ids of the chunk lie above this.
+    package var afterID: Int64
+}
+
+extension Queue {
+    private static let createStatement = Statement(
+        "batch_create",
+        "select * from sluice.batch_create($1::text, $2::text::sluice.job_kind, $3::text, $4::int, $5::text)")
+    private static let chunkBeginStatement = Statement(
+        "batch_chunk_begin", "select * from sluice.batch_chunk_begin($1::int, $2::text[], $3::int[], $4::int)")
+    private static let chunkEndStatement = Statement(
+        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint)")
+    private static let progressStatement = Statement("batch_progress", "select * from sluice.batch_progress($1)")
+    private static let listBatchesStatement = Statement("list_batches", "select * from sluice.list_batches($1)")
+    private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
+    private static let cancelBatchStatement = Statement("batch_cancel", "select sluice.batch_cancel($1)")
+
+    /// The columns of `sluice.job` a chunk is copied into, in the order of `copyChunkSQL`.
+    package static let copyChunkSQL = """
+        copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
+        from stdin (format text)
+        """
+
+    /// Opens a batch of `total` jobs, or takes up the unfinished one of the same digest.
+    package func openBatch(
+        name: String, kind: JobKind, digest: String, total: Int32, tenant: String = "default"
+    ) async throws(QueueError) -> OpenedBatch {
+        let rows = try await call(Self.createStatement) {
+            $0.append(name)
+            $0.append(kind.rawValue)
+            $0.append(digest)
+            $0.append(total)
+            $0.append(tenant)
+        }
+        return try first(of: rows) { row throws(PostgresError) in
+            let state: BatchProgress.State = try row.decodeWord(2)
+            return OpenedBatch(
+                batch: try row.decode(0), loaded: try row.decode(1), resumed: try row.decode(3),
+                isLoading: state == .loading)
+        }
+    }
+
+    /// Opens a chunk, inside the caller's transaction; the caller then copies its jobs with `copyChunkSQL`.
+    ///
+    /// - Throws: `batchClosed` when somebody cancelled or finished loading the batch, `unknownModel`.
+    package func beginChunk(
+        batch: Int32, models: [(name: String, jobs: Int32)], priority: Priority
+    ) async throws(QueueError) -> [ChunkModel] {
+        let rows = try await call(Self.chunkBeginStatement) {
+            $0.append(batch)
+            $0.append(models.map(\.name))
+            $0.append(models.map(\.jobs))
+            $0.append(Int32(priority.rawValue))
+        }
+        return try decoding { () throws(PostgresError) in
+            var found: [ChunkModel] = []
+            for row in rows {
+                found.append(
+                    ChunkModel(
+                        name: try row.decode(0), model: try row.decode(1), tenant: try row.decode(2),
+                        maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5),
+                        afterID: try row.decode(6)))
+            }
+            return found
+        }
+    }
+
+    /// Queues the jobs that were copied; they run when the caller's transaction commits. Returns the lines loaded so far.
+    package func endChunk(batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64) async throws(QueueError) -> Int32 {
+        let rows = try await call(Self.chunkEndStatement) {
+            $0.append(batch)
+            $0.append(firstLine)
+            $0.append(lines)
+            $0.append(afterID)
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// A batch with its counts as of now; nil if there is none.
+    package func progress(of batch: Int32) async throws(QueueError) -> BatchProgress? {
+        let rows = try await call(Self.progressStatement) { $0.append(batch) }
+        return try decoding { () throws(PostgresError) in
+            guard let row = rows.first else { return nil }
+            return try BatchProgress(row)
+        }
+    }
+
+    /// The newest batches, at most 1,000.
+    package func batches(limit: Int32) async throws(QueueError) -> [BatchProgress] {
+        let rows = try await call(Self.listBatchesStatement) { $0.append(limit) }
+        return try decoding { () throws(PostgresError) in
+            var found: [BatchProgress] = []
+            for row in rows { found.append(try BatchProgress(row)) }
+            return found
+        }
+    }
+
+    /// A page of the results of a batch in the order of its lines: those after the job `after`.
+    package func results(of batch: Int32, after: Int64, limit: Int32) async throws(QueueError) -> [BatchResult] {
+        let rows = try await call(Self.resultsStatement) {
+            $0.append(batch)
+            $0.append(after)
+            $0.append(limit)
+        }
+        return try decoding { () throws(PostgresError) in
+            var found: [BatchResult] = []
+            found.reserveCapacity(rows.count)
+            for row in rows {
+                let body: JSONText? = try row.decode(6)
+                found.append(
+                    BatchResult(
+                        job: try row.decode(0), customID: try row.decode(1), state: try row.decodeOptionalWord(2),
+                        attempt: try row.decode(3), errorClass: try row.decodeOptionalWord(4),
+                        errorMessage: try row.decode(5), body: body?.utf8))
+            }
+            return found
+        }
+    }
+
+    /// Cancels what of a batch has not ended, and returns how many had not started.
+    package func cancelBatch(_ batch: Int32) async throws(QueueError) -> Int32 {
+        let rows = try await call(Self.cancelBatchStatement) { $0.append(batch) }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+}
+
+extension BatchProgress {
+    init(_ row: Row) throws(PostgresError) {
+        self.init(
+            batch: try row.decode(0), name: try row.decode(1), kind: try row.decodeWord(2), state: try row.decodeWord(3),
+            total: try row.decode(4), loaded: try row.decode(5), succeeded: try row.decode(6), failed: try row.decode(7),
+            cancelled: try row.decode(8), expired: try row.decode(9), quarantined: try row.decode(10),
+            createdAt: try row.decode(11), loadedAt: try row.decode(12), endedAt: try row.decode(13))
+    }
+}

@@ -1,0 +1,93 @@
+package import Domain
+package import Postgres
+
+/// What a claim returned.
+package struct Claim: Sendable {
+    /// The jobs, by priority and fair key.
+    package var jobs: [ClaimedJob]
+    /// Per priority, where a level in which nothing was found may start next time.
+    package var emptyFloors: [Int64]
+}
+
+extension Queue {
+    private static let claimStatement = Statement("claim", "select * from sluice.claim($1, $2, $3, $4)")
+    private static let claimSuspectStatement = Statement("claim_suspect", "select * from sluice.claim_suspect($1)")
+
+    /// Leases up to `limit` jobs to `worker`.
+    ///
+    /// - Parameters:
+    ///   - limit: 1 to 1,000.
+    ///   - floors: per priority, where to start looking; nil from the beginning.
+    ///   - waiting: if this claim finds nothing, how long the worker will wait for a notification; zero if it will not.
+    /// - Throws: `workerDead` when the worker was declared dead: its process must end.
+    package func claim(
+        worker: Int64, limit: Int, floors: [Int64]?, waiting: Duration = .zero
+    ) async throws(QueueError) -> Claim {
+        let rows = try await call(Self.claimStatement) {
+            $0.append(worker)
+            $0.append(Int32(limit))
+            $0.append(floors)
+            $0.append(Int32(clamping: waiting.wholeMilliseconds))
+        }
+        return try decoding { () throws(PostgresError) in
+            var claim = Claim(jobs: [], emptyFloors: [])
+            claim.jobs.reserveCapacity(rows.count)
+            for row in rows {
+                if try row.isNull(0) {
+                    claim.emptyFloors = try row.decode(11)
+                } else {
+                    claim.jobs.append(try ClaimedJob(row))
+                }
+            }
+            return claim
+        }
+    }
+
+    /// Leases one suspect of the worker's model; nil if there is none. The worker must run nothing else beside it.
+    package func claimSuspect(worker: Int64) async throws(QueueError) -> ClaimedJob? {
+        let rows = try await call(Self.claimSuspectStatement) { $0.append(worker) }
+        return try decoding { () throws(PostgresError) in
+            guard let row = rows.first else { return nil }
+            return try ClaimedJob(row)
+        }
+    }
+}
+
+extension ClaimedJob {
+    init(_ row: Row) throws(PostgresError) {
+        let payload: JSONText = try row.decode(10)
+        self.init(
+            id: try row.decode(0), attempt: try row.decode(1), failures: try row.decode(2), crashes: try row.decode(3),
+            maximumAttempts: try row.decode(4), kind: try row.decodeWord(5), priority: try row.decode(6),
+            key: try row.decode(7), deadlineMilliseconds: try row.decode(8), queuedMilliseconds: try row.decode(9),
+            payload: payload.utf8)
+    }
+}
+
+extension Row {
+    /// Decodes a column that holds one word of a closed vocabulary.
+    func decodeWord<T: RawRepresentable<String>>(_ column: Int, as type: T.Type = T.self) throws(PostgresError) -> T {
+        let word: String = try decode(column)
+        guard let value = T(rawValue: word) else {
+            throw PostgresError(.decoding, "The column holds a word this program does not know.", column: column)
+        }
+        return value
+    }
+
+    /// Decodes a column that holds one word of a closed vocabulary, or NULL.
+    func decodeOptionalWord<T: RawRepresentable<String>>(
+        _ column: Int, as type: T.Type = T.self
+    ) throws(PostgresError) -> T? {
+        if try isNull(column) { return nil }
+        return try decodeWord(column)
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded up, so that a wait is never shorter than asked.
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let thousandths = attoseconds / 1_000_000_000_000_000
+        return seconds * 1000 + thousandths + (attoseconds % 1_000_000_000_000_000 > 0 ? 1 : 0)
+    }
+}

@@ -1,0 +1,147 @@
+package import Postgres
+
+/// What a worker hosts, as told when it registered.
+package struct WorkerRegistration: Sendable {
+    package var worker: Int64
+    package var deployment: Int32
+    package var model: Int32
+    package var modelName: String
+    package var backend: String
+    /// The backend's configuration, UTF-8 JSON.
+    package var configuration: [UInt8]
+    package var slots: Int32
+    package var attemptTimeout: Duration
+    package var retryBase: Duration
+    package var retryCap: Duration
+    package var revision: Int32
+    /// The SHA-256 the backend's file must have, lower-case hex; nil if none is recorded yet.
+    package var backendSHA256: String?
+    /// How long the database lets a heartbeat stay away.
+    package var lease: Duration
+}
+
+/// What a heartbeat told the worker.
+package struct HeartbeatReply: Sendable {
+    /// What a worker is wanted to do.
+    package enum Wanted: String, Sendable {
+        case run
+        /// Claim no more, finish what is held, end.
+        case drain
+        /// It was declared dead: end at once.
+        case exit
+    }
+
+    package var wanted: Wanted
+    /// Those of the jobs in flight that are to be cancelled.
+    package var cancelled: [Int64]
+    /// Whether suspects wait and this worker is the one to run them.
+    package var suspects: Bool
+}
+
+/// What became of the leases of a worker that ended.
+package struct ReturnedLeases: Sendable {
+    /// Queued again, charged nothing.
+    package var returned: Int32
+    /// Charged with a crash.
+    package var suspected: Int32
+    /// Past the crash budget.
+    package var quarantined: Int32
+}
+
+extension Queue {
+    private static let startStatement = Statement(
+        "worker_start", "select * from sluice.worker_start($1::text, $2::text, $3::int, $4::boolean)")
+    private static let attachStatement = Statement(
+        "worker_attach", "select sluice.worker_attach($1::bigint, $2::boolean, $3::bigint[])")
+    private static let heartbeatStatement = Statement("heartbeat", "select * from sluice.heartbeat($1, $2)")
+    private static let drainingStatement = Statement("worker_draining", "select sluice.worker_draining($1)")
+    private static let endedStatement = Statement(
+        "worker_ended",
+        "select * from sluice.worker_ended($1::bigint, $2::boolean, $3::text, $4::int, $5::int, $6::text, $7::bigint[])")
+
+    /// Registers a worker process of `deployment`.
+    ///
+    /// - Parameter direct: whether the connection is the worker's own: then it holds an advisory lock from now on, whose
+    ///   loss tells that the worker is gone. False behind a transaction pooler.
+    /// - Throws: `unknownDeployment`.
+    package func workerStarted(
+        deployment: String, host: String, processID: Int32, direct: Bool
+    ) async throws(QueueError) -> WorkerRegistration {
+        let rows = try await call(Self.startStatement) {
+            $0.append(deployment)
+            $0.append(host)
+            $0.append(processID)
+            $0.append(direct)
+        }
+        return try first(of: rows) { row throws(PostgresError) in try WorkerRegistration(row) }
+    }
+
+    /// Takes up the life of `worker` on a new connection. False: it was declared dead meanwhile and must end.
+    ///
+    /// - Parameter held: the jobs it knows it holds; leases beside these, of a claim whose answer was lost, are given back.
+    package func workerReconnected(_ worker: Int64, direct: Bool, held: [Int64]) async throws(QueueError) -> Bool {
+        let rows = try await call(Self.attachStatement) {
+            $0.append(worker)
+            $0.append(direct)
+            $0.append(held)
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Renews the lease of everything `worker` runs.
+    package func heartbeat(worker: Int64, inFlight: [Int64]) async throws(QueueError) -> HeartbeatReply {
+        let rows = try await call(Self.heartbeatStatement) {
+            $0.append(worker)
+            $0.append(inFlight)
+        }
+        return try first(of: rows) { row throws(PostgresError) in
+            HeartbeatReply(wanted: try row.decodeWord(0), cancelled: try row.decode(1), suspects: try row.decode(2))
+        }
+    }
+
+    /// The worker claims no more.
+    package func workerDraining(_ worker: Int64) async throws(QueueError) {
+        _ = try await call(Self.drainingStatement) { $0.append(worker) }
+    }
+
+    /// Records the end of a worker and takes its leases back. May be called again.
+    ///
+    /// - Parameters:
+    ///   - orderly: whether it drained and ended as it was told.
+    ///   - cause: one line.
+    ///   - lastWords: the end of its standard error.
+    ///   - started: the jobs that were running when it crashed by itself; nil when it was ended from outside.
+    package func workerEnded(
+        _ worker: Int64, orderly: Bool, cause: String, exitStatus: Int32? = nil, signal: Int32? = nil,
+        lastWords: String? = nil, started: [Int64]? = nil
+    ) async throws(QueueError) -> ReturnedLeases {
+        let rows = try await call(Self.endedStatement) {
+            $0.append(worker)
+            $0.append(orderly)
+            $0.append(cause)
+            $0.append(exitStatus)
+            $0.append(signal)
+            $0.append(lastWords)
+            $0.append(started)
+        }
+        return try first(of: rows) { row throws(PostgresError) in
+            ReturnedLeases(returned: try row.decode(0), suspected: try row.decode(1), quarantined: try row.decode(2))
+        }
+    }
+}
+
+extension WorkerRegistration {
+    init(_ row: Row) throws(PostgresError) {
+        let configuration: JSONText = try row.decode(5)
+        let timeout: Int32 = try row.decode(7)
+        let base: Int32 = try row.decode(8)
+        let cap: Int32 = try row.decode(9)
+        let lease: Int32 = try row.decode(12)
+        self.init(
+            worker: try row.decode(0), deployment: try row.decode(1), model: try row.decode(2),
+            modelName: try row.decode(3), backend: try row.decode(4), configuration: configuration.utf8,
+            slots: try row.decode(6), attemptTimeout: .milliseconds(timeout), retryBase: .milliseconds(base),
+            retryCap: .milliseconds(cap), revision: try row.decode(10), backendSHA256: try row.decode(11),
+            lease: .seconds(lease))
+    }
+}

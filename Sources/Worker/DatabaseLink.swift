@@ -1,0 +1,63 @@
+import Logging
+import Postgres
+import Queue
+import Synchronization
+
+/// The worker's one connection, made anew whenever it is lost.
+///
+/// Calls while it is away fail as `connectionLost`; whoever must not give up waits for `restored` and calls again.
+final class DatabaseLink: StatementRunner {
+    private struct State {
+        var connection: Connection?
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func query(_ statement: Statement, _ parameters: Parameters) async throws(PostgresError) -> Rows {
+        guard let connection = state.withLock({ $0.connection }) else {
+            throw PostgresError(.connectionLost, "The connection to the database is being made anew.")
+        }
+        return try await connection.query(statement, parameters)
+    }
+
+    /// Calls go to `connection` from now on.
+    func restored(_ connection: Connection) {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [] }
+            state.connection = connection
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// The connection is gone.
+    func lost() { state.withLock { $0.connection = nil } }
+
+    /// Releases everybody who waits, for the end of the worker.
+    func close() {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Closes the current connection, so that the next one takes up what the database thinks we hold.
+    func doubted() async {
+        guard let connection = state.withLock({ $0.connection }) else { return }
+        await connection.close()
+    }
+
+    /// Returns when there is a connection, or when the link is closed.
+    func whenRestored() async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.connection != nil { return true }
+                state.waiters.append(continuation)
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+}

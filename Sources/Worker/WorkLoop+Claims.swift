@@ -1,0 +1,91 @@
+import Domain
+import Lifeline
+import Queue
+
+extension WorkLoop {
+    /// How long after a look that found nothing the next one follows. A notification sent between the announcement that we
+    /// wait and the commit of what it is about would be missed otherwise.
+    private static let secondLook = Duration.milliseconds(25)
+
+    /// Claims whenever there is room, until the worker drains.
+    func claimJobs() async throws {
+        var emptyLooks = 0
+        while !Task.isCancelled {
+            let (limit, floors, waiting, phase, isIdle) = state.withLock { state in
+                let waiting = state.machine.shouldWait
+                return (
+                    state.machine.beginClaim(), state.floors.forClaim(at: now), waiting, state.machine.phase,
+                    state.machine.isIdle
+                )
+            }
+            if phase == .draining { return }
+            if phase == .alone && isIdle {
+                try await claimSuspect()
+            } else if let limit {
+                let count = try await claim(limit, floors, waiting: waiting)
+                emptyLooks = count == 0 ? emptyLooks + 1 : 0
+                if count == 0 && waiting {
+                    let pause = emptyLooks <= 2 ? Self.secondLook : settings.pollInterval * Double.random(in: 0.8...1.2)
+                    await claimSignal.wait(atMost: pause)
+                }
+            } else {
+                await claimSignal.wait()
+                emptyLooks = 0
+            }
+        }
+    }
+
+    /// Claims up to `limit` jobs and hands them to the lanes. Returns how many it got.
+    private func claim(_ limit: Int, _ floors: [Int64]?, waiting: Bool) async throws -> Int {
+        let began = now
+        do {
+            let claim = try await queue.claim(
+                worker: registration.worker, limit: limit, floors: floors,
+                waiting: waiting ? settings.pollInterval * 2 : .zero)
+            let returned = now
+            var keys = [Int64?](repeating: nil, count: Priority.levels)
+            for job in claim.jobs { keys[Int(job.priority)] = max(keys[Int(job.priority)] ?? 0, job.key) }
+            state.withLock { state in
+                state.floors.claimReturned(
+                    keys: keys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
+                    wasFullLook: floors == nil, began: began, now: returned)
+                state.machine.claimReturned(claim.jobs, asked: limit, latency: returned - began, at: returned)
+                if state.machine.phase == .draining {
+                    // It was told to drain while the claim was under way.
+                    giveBack(state.machine.drainRequested(), &state)
+                }
+            }
+            wakeLanes(claim.jobs.count)
+            endSignal.raise()
+            return claim.jobs.count
+        } catch {
+            state.withLock { $0.machine.claimFailed() }
+            guard error.code == .unavailable else {
+                if error.code == .workerDead { throw WorkerEnd(.declaredDead, "\(error)") }
+                logger.error("A claim failed.", metadata: ["error": "\(error)"])
+                await claimSignal.wait(atMost: .seconds(1))
+                return 0
+            }
+            // It may have committed without our hearing of it: the next connection asks.
+            await link.doubted()
+            await link.whenRestored()
+            return 0
+        }
+    }
+
+    private func claimSuspect() async throws {
+        do {
+            let job = try await queue.claimSuspect(worker: registration.worker)
+            state.withLock { $0.machine.suspectClaimed(job, at: now) }
+            if let job {
+                logger.notice("Running a suspect alone.", metadata: ["job": "\(job.id)", "crashes": "\(job.crashes)"])
+                wakeLanes(1)
+                await claimSignal.wait()
+            }
+        } catch {
+            logger.warning("Looking for suspects failed.", metadata: ["error": "\(error)"])
+            await link.doubted()
+            await link.whenRestored()
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Domain
+import Lifeline
+import Queue
+
+extension WorkLoop {
+    /// How finely time-outs are seen to.
+    private static let tick = Duration.milliseconds(100)
+    /// How long the other jobs may take to end when one is hung.
+    private static let hungGrace = Duration.seconds(10)
+
+    /// Renews the leases, stops what is out of time, and notices a hung backend, until the worker has drained.
+    func keepTime() async throws {
+        var nextBeat = Duration.zero
+        var saidDraining = false
+        while !Task.isCancelled && !hasDrained {
+            let isDraining = state.withLock { $0.drainRequestedAt != nil }
+            if isDraining && !saidDraining {
+                saidDraining = true
+                await sayDraining()
+            }
+            if now >= nextBeat {
+                try await beat()
+                nextBeat = now + settings.heartbeat
+            }
+            try checkTime()
+            let holds = state.withLock { !$0.machine.isIdle || !$0.machine.hung.isEmpty }
+            let pause = holds ? min(Self.tick, max(.milliseconds(1), nextBeat - now)) : max(.milliseconds(1), nextBeat - now)
+            let asleepAt = now
+            await beatSignal.wait(atMost: pause)
+            // Woken early: somebody has a word for us.
+            if now - asleepAt < pause { nextBeat = .zero }
+        }
+        let isFatal = state.withLock { $0.isFatal }
+        if isFatal && !Task.isCancelled {
+            throw WorkerEnd(.backendFatal, "The backend said that its instance is unusable.")
+        }
+    }
+
+    private func beat() async throws {
+        let inFlight = heldJobs
+        do {
+            let reply = try await queue.heartbeat(worker: registration.worker, inFlight: inFlight)
+            if reply.wanted == .exit { throw WorkerEnd(.declaredDead, "The database says this worker is dead.") }
+            let now = now
+            let (stop, given, isOtherPhase) = state.withLock { state in
+                let phase = state.machine.phase
+                let (stop, given) = state.machine.heartbeatReplied(reply, at: now)
+                giveBack(given, &state)
+                if reply.wanted == .drain && state.drainRequestedAt == nil { state.drainRequestedAt = now }
+                return (stop, given.count, state.machine.phase != phase)
+            }
+            self.stop(stop)
+            if isOtherPhase { claimSignal.raise() }
+            if given > 0 || isOtherPhase { endSignal.raise() }
+        } catch let error as QueueError {
+            // The connection's keeper sees to it; the lease is longer than a few of these.
+            logger.debug("A heartbeat failed.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func sayDraining() async {
+        do {
+            try await queue.workerDraining(registration.worker)
+        } catch {
+            logger.debug("The database was not told of the drain.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func checkTime() throws {
+        let now = now
+        let (stop, isOver) = state.withLock { state -> ([Int64], Bool) in
+            var stop = state.machine.timePassed(now)
+            if let requested = state.drainRequestedAt, !state.graceEnded, now - requested >= settings.drainGrace {
+                state.graceEnded = true
+                stop += state.machine.drainGraceEnded(at: now)
+            }
+            guard !state.machine.hung.isEmpty else {
+                state.hungAt = nil
+                return (stop, false)
+            }
+            if state.hungAt == nil {
+                state.hungAt = now
+                giveBack(state.machine.drainRequested(), &state)
+            }
+            let isOver = state.machine.isIdle && state.ends.isEmpty || now - (state.hungAt ?? now) >= Self.hungGrace
+            return (stop, isOver)
+        }
+        self.stop(stop)
+        if state.withLock({ $0.machine.phase == .draining }) { endSignal.raise() }
+        if isOver {
+            let hung = state.withLock { $0.machine.hung }
+            throw WorkerEnd(.hung, "The backend did not end \(hung.count == 1 ? "job \(hung[0])" : "\(hung.count) jobs") in time.")
+        }
+    }
+
+    /// Tells the backend to stop jobs; their ends come when it does.
+    private func stop(_ jobs: [Int64]) {
+        for job in jobs { instance.cancel(job: job) }
+    }
+}

@@ -1,0 +1,252 @@
+package import Domain
+package import Queue
+
+/// What one worker holds and what it should do next.
+///
+/// A pure machine: events come in with the time of a monotonic clock, and it says what to claim, start, cancel and give up.
+/// Everything leased is in `held` from the moment a claim returned it until the database took its end, so that the
+/// heartbeat, the drain and a new connection all speak of the same jobs.
+package struct WorkerMachine: Sendable {
+    /// What the worker is up to.
+    package enum Phase: Sendable, Equatable {
+        /// Claims and runs. Exits: `gathering` when suspects wait for it, `draining`.
+        case running
+        /// Claims no more until nothing is held, to run suspects alone. Exits: `alone`, `draining`.
+        case gathering
+        /// Runs one suspect at a time. Exits: `running` when none is left, `draining`.
+        case alone
+        /// Claims no more; ends when nothing is held.
+        case draining
+    }
+
+    /// Why a running job was told to stop: it decides how its attempt ends.
+    package enum StopReason: Sendable, Equatable {
+        /// Its owner cancelled it.
+        case cancelled
+        /// Its deadline passed.
+        case deadline
+        /// It exceeded the time of an attempt.
+        case timeout
+        /// The worker drains and its grace is over.
+        case drain
+    }
+
+    /// The bounds a worker works within.
+    package struct Limits: Sendable {
+        /// Jobs at a time, 1 to 4,096.
+        package var slots: Int
+        /// At most this many jobs wait in the worker for a slot.
+        package var buffer = 512
+        /// The longest an attempt may take.
+        package var attemptTimeout: Duration
+        /// How long a job that was told to stop may take to do so before the backend counts as hung.
+        package var cancelGrace = Duration.seconds(5)
+
+        package init(slots: Int, attemptTimeout: Duration) {
+            self.slots = slots
+            self.attemptTimeout = attemptTimeout
+        }
+    }
+
+    private struct Held {
+        var job: ClaimedJob
+        var deadlineAt: Duration?
+        var startedAt: Duration?
+        var stoppedAt: Duration?
+        var reason: StopReason?
+        var isFinishing = false
+    }
+
+    /// What the worker is up to.
+    package private(set) var phase = Phase.running
+    /// Jobs whose backend did not stop in time. They are never finished by this process.
+    package private(set) var hung: [Int64] = []
+
+    private let limits: Limits
+    private var held: [Int64: Held] = [:]
+    private var buffer: [Int64] = []
+    private var bufferHead = 0
+    private var running = 0
+    private var isClaiming = false
+    private var lastClaimWasShort = false
+    private var pace = Pace()
+
+    /// A worker that holds nothing.
+    package init(limits: Limits) { self.limits = limits }
+
+    // MARK: What to do
+
+    /// Everything leased to this worker, as far as it knows, sorted.
+    package var heldJobs: [Int64] { held.keys.sorted() }
+
+    /// Whether nothing is held that could still end.
+    package var isIdle: Bool { held.count == hung.count }
+
+    /// Whether the last claim found less than it asked for, so that the next one should announce that it waits.
+    package var shouldWait: Bool { lastClaimWasShort }
+
+    /// Whether jobs wait here for a slot.
+    package var hasWaitingJobs: Bool { buffered > 0 }
+
+    /// Whether a claim is worth its while now. After one that came back short only a notification or the poll is.
+    package var wantsClaim: Bool { !lastClaimWasShort && room != nil }
+
+    private var buffered: Int { buffer.count - bufferHead }
+
+    private var room: Int? {
+        guard phase == .running, !isClaiming, hung.isEmpty else { return nil }
+        let room = limits.slots - running + min(limits.buffer, pace.jobsPerClaim) - buffered
+        // With everything busy, wait until a good part has come free: a claim costs about the same for one job as for many.
+        let least = running == 0 && buffered == 0 ? 1 : min(limits.slots, max(1, pace.jobsPerClaim / 4))
+        return room >= least ? room : nil
+    }
+
+    /// How many jobs to claim now; nil: none. A claim follows, and `claimReturned` or `claimFailed` after it.
+    package mutating func beginClaim() -> Int? {
+        guard let room else { return nil }
+        isClaiming = true
+        return min(room, 1000)
+    }
+
+    /// The next job to start, if one waits and may start.
+    package mutating func startNext(at now: Duration) -> ClaimedJob? {
+        while bufferHead < buffer.count {
+            let id = buffer[bufferHead]
+            bufferHead += 1
+            if bufferHead == buffer.count {
+                buffer.removeAll(keepingCapacity: true)
+                bufferHead = 0
+            }
+            guard var entry = held[id], !entry.isFinishing else { continue }
+            entry.startedAt = now
+            held[id] = entry
+            running += 1
+            return entry.job
+        }
+        return nil
+    }
+
+    /// How much time an attempt of `job` that starts at `now` has.
+    package func timeLeft(of job: Int64, at now: Duration) -> Duration {
+        guard let deadline = held[job]?.deadlineAt else { return limits.attemptTimeout }
+        return min(limits.attemptTimeout, max(.zero, deadline - now))
+    }
+
+    // MARK: What happened
+
+    /// A claim returned `jobs`, after it was sent `asked` and took `latency`.
+    package mutating func claimReturned(_ jobs: [ClaimedJob], asked: Int, latency: Duration, at now: Duration) {
+        isClaiming = false
+        lastClaimWasShort = jobs.count < asked
+        pace.claimReturned(jobs: jobs.count, asked: asked, latency: latency)
+        for job in jobs { hold(job, at: now) }
+    }
+
+    /// The claim failed; what it may have leased is given back when the connection is taken up again.
+    package mutating func claimFailed() { isClaiming = false }
+
+    /// A suspect was claimed, or none was left.
+    package mutating func suspectClaimed(_ job: ClaimedJob?, at now: Duration) {
+        guard phase == .alone else { return }
+        if let job { hold(job, at: now) } else { phase = .running }
+    }
+
+    private mutating func hold(_ job: ClaimedJob, at now: Duration) {
+        held[job.id] = Held(job: job, deadlineAt: job.deadlineMilliseconds.map { now + .milliseconds($0) })
+        buffer.append(job.id)
+    }
+
+    /// The backend ended a job. Returns why it had been told to stop, if it had; nil if the job is not this worker's any more.
+    package mutating func ended(_ job: Int64, at now: Duration) -> (job: ClaimedJob, reason: StopReason?)? {
+        guard var entry = held[job], entry.startedAt != nil, !entry.isFinishing else { return nil }
+        running -= 1
+        entry.isFinishing = true
+        held[job] = entry
+        // It stopped after all, before anybody was told that it would not.
+        hung.removeAll { $0 == job }
+        pace.jobEnded(at: now)
+        return (entry.job, entry.reason)
+    }
+
+    /// The database took the ends of `jobs`, or refused them: either way they are not held any more.
+    package mutating func finished(_ jobs: [Int64]) {
+        for job in jobs { held[job] = nil }
+        if phase == .gathering && held.isEmpty { phase = .alone }
+    }
+
+    /// The database said what this worker should do. Returns the running jobs to stop, and buffered ones to give back.
+    package mutating func heartbeatReplied(
+        _ reply: HeartbeatReply, at now: Duration
+    ) -> (stop: [Int64], giveBack: [(ClaimedJob, StopReason?)]) {
+        var stop: [Int64] = []
+        var giveBack: [(ClaimedJob, StopReason?)] = []
+        for job in reply.cancelled {
+            guard var entry = held[job], !entry.isFinishing, entry.reason == nil else { continue }
+            entry.reason = .cancelled
+            if entry.startedAt == nil {
+                entry.isFinishing = true
+                giveBack.append((entry.job, .cancelled))
+            } else {
+                entry.stoppedAt = now
+                stop.append(job)
+            }
+            held[job] = entry
+        }
+        if reply.wanted != .run {
+            giveBack += drainRequested()
+        } else if reply.suspects && phase == .running {
+            phase = .gathering
+            giveBack += releaseBuffer()
+            if held.isEmpty { phase = .alone }
+        }
+        return (stop, giveBack)
+    }
+
+    /// The worker was told to end. Returns what had not started, to give back.
+    package mutating func drainRequested() -> [(ClaimedJob, StopReason?)] {
+        phase = .draining
+        return releaseBuffer()
+    }
+
+    /// The grace of the drain is over. Returns the jobs to stop; they are given back unharmed.
+    package mutating func drainGraceEnded(at now: Duration) -> [Int64] {
+        stopRunning(at: now) { $0.reason == nil ? .drain : nil }
+    }
+
+    /// Time passed. Returns the jobs to stop because their time is over.
+    package mutating func timePassed(_ now: Duration) -> [Int64] {
+        for (id, entry) in held where entry.startedAt != nil && !entry.isFinishing {
+            if let stopped = entry.stoppedAt, now - stopped >= limits.cancelGrace, !hung.contains(id) { hung.append(id) }
+        }
+        let timeout = limits.attemptTimeout
+        return stopRunning(at: now) { entry in
+            guard entry.reason == nil, let started = entry.startedAt else { return nil }
+            if let deadline = entry.deadlineAt, now >= deadline { return .deadline }
+            return now - started >= timeout ? .timeout : nil
+        }
+    }
+
+    private mutating func stopRunning(at now: Duration, _ reason: (Held) -> StopReason?) -> [Int64] {
+        var stop: [Int64] = []
+        for (id, entry) in held where entry.startedAt != nil && !entry.isFinishing {
+            guard let reason = reason(entry) else { continue }
+            held[id]?.reason = reason
+            held[id]?.stoppedAt = now
+            stop.append(id)
+        }
+        return stop.sorted()
+    }
+
+    private mutating func releaseBuffer() -> [(ClaimedJob, StopReason?)] {
+        var released: [(ClaimedJob, StopReason?)] = []
+        for id in buffer[bufferHead...] {
+            guard var entry = held[id], !entry.isFinishing else { continue }
+            entry.isFinishing = true
+            held[id] = entry
+            released.append((entry.job, nil))
+        }
+        buffer.removeAll()
+        bufferHead = 0
+        return released
+    }
+}

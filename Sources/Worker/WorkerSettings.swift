@@ -1,0 +1,34 @@
+package import Postgres
+
+/// What a worker process is told when it starts.
+package struct WorkerSettings: Sendable {
+    /// Where the queue is.
+    package var database: ConnectionConfiguration
+    /// Which deployment it hosts.
+    package var deployment: String
+    /// This machine's name, for people.
+    package var host: String
+    /// Where backends may be loaded from.
+    package var backendDirectories: [String]
+    /// Where to keep the slot board; nil if nobody reads it.
+    package var slotBoardPath: String?
+    /// Whether standard input is a lifeline whose end means that the parent is gone.
+    package var isSupervised = false
+    /// How often it renews its leases.
+    package var heartbeat = Duration.seconds(1)
+    /// How long running jobs may take when it drains, before they are given back.
+    package var drainGrace = Duration.seconds(30)
+    /// How long a job that was told to stop may take to do so before the backend counts as hung.
+    package var cancelGrace = Duration.seconds(5)
+    /// How long it tries to reach the database before it ends.
+    package var connectPatience = Duration.seconds(60)
+    /// How long it waits for a notification before it looks by itself.
+    package var pollInterval = Duration.seconds(2)
+
+    package init(database: ConnectionConfiguration, deployment: String, host: String, backendDirectories: [String]) {
+        self.database = database
+        self.deployment = deployment
+        self.host = host
+        self.backendDirectories = backendDirectories
+    }
+}

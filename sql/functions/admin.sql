@@ -1,0 +1,131 @@
+-- Declaring models, deployments, tenants and backends.
+
+create or replace function sluice.put_tenant(p_name text, p_weight int default 100) returns int language sql as $$
+    insert into sluice.tenant (name, weight) values (p_name, p_weight)
+    on conflict (name) do update set weight = excluded.weight
+    returning id
+$$;
+comment on function sluice.put_tenant is 'Adds a tenant, or changes its weight.';
+
+create or replace function sluice.put_model(p_name text, p_max_attempts int default 5, p_attempt_timeout_ms int default 600000,
+    p_retry_base_ms int default 1000, p_retry_cap_ms int default 300000)
+returns int language plpgsql as $$
+declare
+    v_id int;
+begin
+    perform pg_advisory_xact_lock(7022, -1);
+    update sluice.model m
+    set max_attempts = p_max_attempts, attempt_timeout_ms = p_attempt_timeout_ms, retry_base_ms = p_retry_base_ms,
+        retry_cap_ms = p_retry_cap_ms
+    where m.name = p_name returning m.id into v_id;
+    if found then return v_id; end if;
+    v_id := nextval(pg_get_serial_sequence('sluice.model', 'id'));
+    execute format('create sequence sluice.waiter_%s minvalue 0 start 0', v_id);
+    insert into sluice.model (id, name, max_attempts, attempt_timeout_ms, retry_base_ms, retry_cap_ms, waiter)
+    overriding system value
+    values (v_id, p_name, p_max_attempts, p_attempt_timeout_ms, p_retry_base_ms, p_retry_cap_ms,
+        format('sluice.waiter_%s', v_id)::regclass);
+    return v_id;
+end $$;
+comment on function sluice.put_model is 'Adds a model, or changes its limits.';
+
+create or replace function sluice.put_deployment(p_model text, p_name text, p_backend text, p_config json default '{}',
+    p_workers int default 1, p_slots int default 8, p_version text default '1')
+returns int language plpgsql as $$
+declare
+    v_model int := sluice.model_id_of(p_model);
+    v_id int;
+    v_virtual regclass[] := '{}';
+begin
+    perform pg_advisory_xact_lock(7022, -1);
+    update sluice.deployment d
+    set backend = p_backend, config = p_config, workers = p_workers, slots = p_slots, version = p_version,
+        revision = d.revision + case when (d.backend, d.config::text, d.slots, d.version)
+            is distinct from (p_backend, p_config::text, p_slots, p_version) then 1 else 0 end
+    where d.name = p_name and d.model_id = v_model returning d.id into v_id;
+    if not found then
+        if exists (select from sluice.deployment d where d.name = p_name) then
+            raise exception using errcode = 'SL003',
+                message = format('Deployment "%s" belongs to another model; choose another name.', left(p_name, 200));
+        end if;
+        v_id := nextval(pg_get_serial_sequence('sluice.deployment', 'id'));
+        for priority in 0..4 loop
+            execute format('create sequence sluice.virtual_time_%s_%s minvalue 0 start 0', v_id, priority);
+            v_virtual := v_virtual || format('sluice.virtual_time_%s_%s', v_id, priority)::regclass;
+        end loop;
+        insert into sluice.deployment (id, model_id, name, backend, config, workers, slots, version, virtual_time)
+        overriding system value
+        values (v_id, v_model, p_name, p_backend, p_config, p_workers, p_slots, p_version, v_virtual);
+    end if;
+    insert into sluice.event (kind, subject, reason) values ('deployment_put', 'deployment ' || p_name,
+        format('backend %s, %s workers of %s slots, version %s', p_backend, p_workers, p_slots, p_version));
+    perform pg_notify('sluice_fleet', p_name);
+    return v_id;
+end $$;
+comment on function sluice.put_deployment is
+    'Adds a deployment of a model, or changes it; its workers are replaced where the change needs it.';
+
+create or replace function sluice.scale(p_deployment text, p_workers int) returns void language plpgsql as $$
+begin
+    update sluice.deployment d set workers = p_workers where d.name = p_deployment;
+    if not found then
+        raise exception using errcode = 'SL008', message = format('There is no deployment named "%s".', left(p_deployment, 200));
+    end if;
+    insert into sluice.event (kind, subject, reason)
+    values ('deployment_scaled', 'deployment ' || p_deployment, format('%s workers by request', p_workers));
+    perform pg_notify('sluice_fleet', p_deployment);
+end $$;
+comment on function sluice.scale(text, int) is 'Sets how many workers a deployment should have.';
+
+create or replace function sluice.set_share(p_deployment text, p_share int4multirange) returns void language plpgsql as $$
+begin
+    update sluice.deployment d set share = p_share where d.name = p_deployment;
+    if not found then
+        raise exception using errcode = 'SL008', message = format('There is no deployment named "%s".', left(p_deployment, 200));
+    end if;
+end $$;
+comment on function sluice.set_share(text, int4multirange) is
+    'Sets the hash buckets a deployment may claim. Its workers find jobs that became theirs at their next look from the beginning.';
+
+create or replace function sluice.record_backend(p_name text, p_sha256 text, p_version text, p_abi text, p_capabilities text[],
+    p_replace boolean default false)
+returns text language plpgsql as $$
+declare
+    v_known text;
+begin
+    insert into sluice.backend (name, sha256, version, abi, capabilities)
+    values (p_name, p_sha256, p_version, p_abi, p_capabilities)
+    on conflict (name) do update set sha256 = excluded.sha256, version = excluded.version, abi = excluded.abi,
+        capabilities = excluded.capabilities, recorded_at = now()
+    where p_replace;
+    select b.sha256 into v_known from sluice.backend b where b.name = p_name;
+    return v_known;
+end $$;
+comment on function sluice.record_backend is
+    'Records the file of a backend by its SHA-256 when it is first seen, or with p_replace. Returns the SHA-256 that may be loaded.';
+
+create or replace function sluice.overview()
+returns table (
+    model text, deployment text, backend text, paused boolean, workers_wanted int, workers_live int, slots int,
+    running bigint, ready bigint, scheduled bigint, suspects bigint, oldest_ready_seconds double precision)
+language sql stable as $$
+    with l as (select w.deployment_id, count(*) as jobs from sluice.running r join sluice.worker w on w.id = r.worker_id
+            group by w.deployment_id),
+        w as (select w.deployment_id, count(*) as live from sluice.worker w where w.ended_at is null group by w.deployment_id),
+        q as (select r.model_id, count(*) as jobs, min(r.id) as oldest from sluice.ready r group by r.model_id),
+        s as (select s.model_id, count(*) as jobs from sluice.scheduled s group by s.model_id),
+        u as (select s.model_id, count(*) as jobs from sluice.suspect s group by s.model_id)
+    select m.name, d.name, d.backend, coalesce(d.paused, false), coalesce(d.workers, 0), coalesce(w.live, 0)::int,
+        coalesce(d.slots, 0), coalesce(l.jobs, 0), coalesce(q.jobs, 0), coalesce(s.jobs, 0), coalesce(u.jobs, 0),
+        extract(epoch from clock_timestamp() - (select coalesce(j.run_at, j.created_at) from sluice.job j where j.id = q.oldest))
+    from sluice.model m
+    left join sluice.deployment d on d.model_id = m.id
+    left join l on l.deployment_id = d.id
+    left join w on w.deployment_id = d.id
+    left join q on q.model_id = m.id
+    left join s on s.model_id = m.id
+    left join u on u.model_id = m.id
+    order by m.name, d.name
+$$;
+comment on function sluice.overview() is
+    'One row a deployment with what waits for its model. Counts every waiting row: for people, not for every second.';

@@ -1,0 +1,242 @@
+-- Batches: loaded in chunks by COPY, counted by deltas.
+
+create or replace function sluice.batch_create(
+    p_name text, p_kind sluice.job_kind, p_digest text, p_total int, p_tenant text default 'default')
+returns table (batch_id int, loaded int, state sluice.batch_state, resumed boolean) language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_tenant int := sluice.tenant_id_of(p_tenant);
+    v_id int;
+begin
+    -- Two submissions of one file at a time would both find nothing to resume.
+    perform pg_advisory_xact_lock(7022, hashtext(v_tenant || p_digest));
+    return query select b.id, b.loaded, b.state, true from sluice.batch b
+        where b.tenant_id = v_tenant and b.digest = p_digest and b.state in ('loading', 'running')
+        order by b.id desc limit 1;
+    if found then return; end if;
+    insert into sluice.batch (tenant_id, name, kind, digest, total)
+    values (v_tenant, p_name, p_kind, p_digest, p_total) returning id into v_id;
+    return query select v_id, 0, 'loading'::sluice.batch_state, false;
+end $$;
+comment on function sluice.batch_create is
+    'Opens a batch of p_total jobs, or takes up the unfinished one of the same digest: loading goes on after the lines loaded.';
+
+create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
+returns table (model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, after_id bigint)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_batch sluice.batch;
+    v_tenant sluice.tenant;
+begin
+    -- The lock serialises two loaders of one batch; it is held until the chunk commits.
+    select * into v_batch from sluice.batch b where b.id = p_batch for update;
+    if v_batch.state is distinct from 'loading' then
+        raise exception using errcode = 'SL011', message = format('Batch %s is not being loaded any more.', p_batch);
+    end if;
+    select * into v_tenant from sluice.tenant t where t.id = v_batch.tenant_id;
+    return query
+        select m.name, m.id, v_tenant.id, m.max_attempts,
+            sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs),
+            sluice.key_step(v_tenant.weight), coalesce(pg_sequence_last_value('sluice.job_id'), 0)
+        from unnest(p_models, p_counts) i(name, jobs)
+        cross join lateral (select sluice.model_id_of(i.name) as id) k
+        join sluice.model m on m.id = k.id;
+end $$;
+comment on function sluice.batch_chunk_begin is
+    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get, and the id after which they will lie. The caller COPYs them into sluice.job and calls batch_chunk_end.';
+
+create or replace function sluice.batch_chunk_end(p_batch int, p_first_line int, p_lines int, p_after_id bigint)
+returns int language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+as $$
+declare
+    v_last bigint := pg_sequence_last_value('sluice.job_id');
+    v_count int;
+    v_loaded int;
+    v_total int;
+begin
+    insert into sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring)
+    select j.key, j.id, j.model_id, j.tenant_id, j.batch_id, j.priority, j.bucket, pg_sequence_last_value('sluice.ring_ready')
+    from sluice.job j
+    where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch;
+    get diagnostics v_count = row_count;
+    if v_count <> p_lines then
+        raise exception using errcode = 'SL011', message = 'The chunk does not hold as many jobs as it said.';
+    end if;
+    insert into sluice.batch_chunk (batch_id, first_line, lines, first_id, last_id)
+    values (p_batch, p_first_line, p_lines, p_after_id + 1, v_last);
+    update sluice.batch b
+    set loaded = b.loaded + p_lines,
+        state = case when b.loaded + p_lines = b.total then 'running' else b.state end,
+        loaded_at = case when b.loaded + p_lines = b.total then clock_timestamp() end
+    where b.id = p_batch and b.state = 'loading' and b.loaded = p_first_line
+    returning b.loaded, b.total into v_loaded, v_total;
+    if not found then
+        raise exception using errcode = 'SL011', message = format('Batch %s was loaded by somebody else meanwhile.', p_batch);
+    end if;
+    perform sluice.wake(m.model_id) from (
+        select distinct j.model_id from sluice.job j
+        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch) m;
+    return v_loaded;
+end $$;
+comment on function sluice.batch_chunk_end is
+    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0.';
+
+create or replace function sluice.batch_progress(p_batch int)
+returns table (
+    batch_id int, name text, kind sluice.job_kind, state sluice.batch_state, total int, loaded int, succeeded int,
+    failed int, cancelled int, expired int, quarantined int, created_at timestamptz, loaded_at timestamptz,
+    ended_at timestamptz)
+language sql stable as $$
+    select b.id, b.name, b.kind, b.state, b.total, b.loaded,
+        b.succeeded + coalesce(d.succeeded, 0)::int, b.failed + coalesce(d.failed, 0)::int,
+        b.cancelled + coalesce(d.cancelled, 0)::int, b.expired + coalesce(d.expired, 0)::int,
+        b.quarantined + coalesce(d.quarantined, 0)::int, b.created_at, b.loaded_at, b.ended_at
+    from sluice.batch b
+    left join lateral (
+        select sum(d.jobs) filter (where d.state = 'succeeded') as succeeded,
+            sum(d.jobs) filter (where d.state = 'failed') as failed,
+            sum(d.jobs) filter (where d.state = 'cancelled') as cancelled,
+            sum(d.jobs) filter (where d.state = 'expired') as expired,
+            sum(d.jobs) filter (where d.state = 'quarantined') as quarantined
+        from sluice.batch_delta d where d.batch_id = b.id) d on true
+    where b.id = p_batch
+$$;
+comment on function sluice.batch_progress(int) is 'A batch with its counts as of now. No row: no such batch.';
+
+create or replace function sluice.batch_jobs(p_batch int)
+returns table (id bigint, line int, custom_id text) language sql stable as $$
+    select j.id, (c.first_line + row_number() over (partition by c.first_line order by j.id))::int, j.custom_id
+    from sluice.batch_chunk c join sluice.job j on j.id between c.first_id and c.last_id and j.batch_id = c.batch_id
+    where c.batch_id = p_batch
+    order by j.id
+$$;
+comment on function sluice.batch_jobs(int) is 'The jobs of a batch in the order of its lines, counted from 1.';
+
+create or replace function sluice.batch_results(p_batch int, p_after bigint, p_limit int)
+returns table (
+    id bigint, custom_id text, state sluice.job_state, attempt smallint, error_class sluice.error_class, error_message text,
+    body json)
+language plpgsql stable as $$
+#variable_conflict use_column
+declare
+    v_chunk sluice.batch_chunk;
+    v_count int;
+    v_left int := p_limit;
+begin
+    for v_chunk in
+        select * from sluice.batch_chunk c where c.batch_id = p_batch and c.last_id > p_after order by c.first_line
+    loop
+        return query
+            select j.id, j.custom_id, r.state, r.attempt, r.error_class, r.error_message, r.body
+            from (
+                select j.id, j.custom_id from sluice.job j
+                where j.id > p_after and j.id >= v_chunk.first_id and j.id <= v_chunk.last_id and j.batch_id = p_batch
+                order by j.id limit v_left) j
+            left join lateral (select * from sluice.result r where r.id = j.id) r on true
+            order by j.id;
+        get diagnostics v_count = row_count;
+        v_left := v_left - v_count;
+        exit when v_left <= 0;
+    end loop;
+end $$;
+comment on function sluice.batch_results is
+    'A page of a batch in the order of its lines: the jobs after the id p_after with their results; state is null where there is none yet.';
+
+create or replace function sluice.list_batches(p_limit int)
+returns table (
+    batch_id int, name text, kind sluice.job_kind, state sluice.batch_state, total int, loaded int, succeeded int,
+    failed int, cancelled int, expired int, quarantined int, created_at timestamptz, loaded_at timestamptz,
+    ended_at timestamptz)
+language sql stable as $$
+    select p.* from (select b.id from sluice.batch b order by b.id desc limit least(greatest(p_limit, 1), 1000)) b
+    cross join lateral sluice.batch_progress(b.id) p order by p.batch_id desc
+$$;
+comment on function sluice.list_batches(int) is 'Batches, newest first.';
+
+create or replace function sluice.batch_cancel(p_batch int) returns int language plpgsql as $$
+-- Jobs move from ready to running and back while they are looked for, so one pass may miss some: maintenance repeats this
+-- until the batch has ended.
+declare
+    v_count int;
+    v_cancelled int := 0;
+    v_worker bigint;
+begin
+    if not exists (select from sluice.batch b where b.id = p_batch) then
+        raise exception using errcode = 'SL005', message = format('There is no batch %s.', p_batch);
+    end if;
+    update sluice.batch b
+    set state = 'cancelling', cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp()), total = b.loaded
+    where b.id = p_batch and b.state in ('loading', 'running');
+    if not exists (select from sluice.batch b where b.id = p_batch and b.state = 'cancelling') then return 0; end if;
+    with d as (
+        delete from sluice.ready r where r.batch_id = p_batch returning r.id, r.attempt
+    ), s as (
+        delete from sluice.scheduled s where s.batch_id = p_batch returning s.id, s.attempt
+    ), u as (
+        delete from sluice.suspect s where s.batch_id = p_batch returning s.id, s.attempt
+    ), e as (
+        insert into sluice.result (id, attempt, state, error_message)
+        select a.id, a.attempt, 'cancelled', 'its batch was cancelled'
+        from (select * from d union all select * from s union all select * from u) a
+        returning 1
+    )
+    select count(*) into v_cancelled from e;
+    if v_cancelled > 0 then
+        insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, 'cancelled', v_cancelled);
+    end if;
+    for v_worker in
+        with l as (
+            update sluice.running l set cancel_requested = true
+            where l.batch_id = p_batch and not l.cancel_requested returning l.worker_id
+        ) select distinct l.worker_id from l
+    loop
+        perform pg_notify('sluice_worker_' || v_worker, 'cancel');
+    end loop;
+    return v_cancelled;
+end $$;
+comment on function sluice.batch_cancel(int) is
+    'Cancels what of a batch has not ended; running jobs are told to stop. Returns how many had not started. Lines that were not loaded yet are given up. SL005: no such batch.';
+
+create or replace function sluice.settle_batches() returns int language plpgsql as $$
+declare
+    v_batch record;
+    v_ended int := 0;
+begin
+    -- One at a time, or two would fold one delta twice.
+    if not pg_try_advisory_xact_lock(7021, -2) then return 0; end if;
+    with d as (
+        delete from sluice.batch_delta returning *
+    ), s as (
+        select d.batch_id,
+            coalesce(sum(d.jobs) filter (where d.state = 'succeeded'), 0) as succeeded,
+            coalesce(sum(d.jobs) filter (where d.state = 'failed'), 0) as failed,
+            coalesce(sum(d.jobs) filter (where d.state = 'cancelled'), 0) as cancelled,
+            coalesce(sum(d.jobs) filter (where d.state = 'expired'), 0) as expired,
+            coalesce(sum(d.jobs) filter (where d.state = 'quarantined'), 0) as quarantined
+        from d group by d.batch_id
+    )
+    update sluice.batch b
+    set succeeded = b.succeeded + s.succeeded, failed = b.failed + s.failed, cancelled = b.cancelled + s.cancelled,
+        expired = b.expired + s.expired, quarantined = b.quarantined + s.quarantined
+    from s where s.batch_id = b.id;
+    for v_batch in
+        update sluice.batch b
+        set state = case b.state when 'cancelling' then 'cancelled' else 'completed' end::sluice.batch_state,
+            ended_at = clock_timestamp()
+        where b.ended_at is null and b.state in ('running', 'cancelling')
+            and b.succeeded + b.failed + b.cancelled + b.expired + b.quarantined = b.total
+        returning b.*
+    loop
+        v_ended := v_ended + 1;
+        insert into sluice.event (kind, subject, reason) values ('batch_ended', 'batch ' || v_batch.id,
+            format('%s: %s succeeded, %s failed, %s cancelled, %s expired, %s quarantined', v_batch.state,
+                v_batch.succeeded, v_batch.failed, v_batch.cancelled, v_batch.expired, v_batch.quarantined));
+        perform pg_notify('sluice_batch_' || v_batch.id, v_batch.state::text);
+    end loop;
+    perform sluice.batch_cancel(b.id) from sluice.batch b where b.ended_at is null and b.state = 'cancelling';
+    return v_ended;
+end $$;
+comment on function sluice.settle_batches() is
+    'Folds the counts appended by finishes into the batches and ends those that are complete. One caller at a time; others return at once.';

@@ -1,0 +1,78 @@
+-- Finishing: every outcome of every attempt, in batches, fenced by (job, attempt, worker).
+
+create or replace function sluice.finish(
+    p_worker bigint,
+    p_ids bigint[],
+    p_attempts smallint[],
+    p_outcomes text[],
+    p_bodies json[],
+    p_error_classes sluice.error_class[],
+    p_error_messages text[],
+    p_delays_ms bigint[],
+    p_prompt_tokens int[],
+    p_completion_tokens int[])
+returns table (id bigint, attempt smallint)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set enable_material = off set enable_memoize = off set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_done bigint[];
+    v_again int;
+    v_model int;
+    v_deployment int;
+begin
+    select w.deployment_id, d.model_id into v_deployment, v_model
+    from sluice.worker w join sluice.deployment d on d.id = w.deployment_id where w.id = p_worker;
+    -- Rows are locked in the order of the ids given; callers sort them, so two finishes cannot deadlock.
+    with i as materialized (
+        select u.* from unnest(p_ids, p_attempts, p_outcomes, p_bodies, p_error_classes, p_error_messages, p_delays_ms,
+            p_prompt_tokens, p_completion_tokens)
+            as u(id, attempt, outcome, body, error_class, error_message, delay_ms, prompt_tokens, completion_tokens)
+    ), d as (
+        delete from sluice.running r using i
+        where r.id = i.id and r.attempt = i.attempt and r.worker_id = p_worker
+        returning r.id, r.attempt, r.started_at, r.batch_id, r.model_id, r.tenant_id, r.priority, r.bucket, r.failures,
+            r.crashes, i.body, i.error_class, i.error_message, i.delay_ms, i.prompt_tokens, i.completion_tokens,
+            case when r.cancel_requested and i.outcome in ('retried', 'released') then 'cancelled' else i.outcome end
+                as outcome
+    ), e as (
+        insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_class, prompt_tokens,
+            completion_tokens, error_message, body)
+        select d.id, d.started_at, p_worker, v_deployment, d.attempt, d.outcome::sluice.job_state, d.error_class,
+            d.prompt_tokens, d.completion_tokens, d.error_message, d.body
+        from d where d.outcome not in ('retried', 'released')
+    ), b as (
+        insert into sluice.batch_delta (batch_id, state, jobs)
+        select d.batch_id, d.outcome::sluice.job_state, count(*)
+        from d where d.batch_id is not null and d.outcome not in ('retried', 'released')
+        group by d.batch_id, d.outcome
+    ), p as (
+        insert into sluice.past_attempt
+            (id, started_at, worker_id, deployment_id, attempt, outcome, error_class, error_message)
+        select d.id, d.started_at, p_worker, v_deployment, d.attempt, d.outcome::sluice.attempt_outcome, d.error_class,
+            d.error_message
+        from d where d.outcome in ('retried', 'released')
+    ), s as (
+        insert into sluice.scheduled
+            (due_at, id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
+        select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
+            d.priority, d.bucket, d.attempt, d.failures + 1, d.crashes
+        from d where d.outcome = 'retried' and d.delay_ms > 0
+    ), q as (
+        select count(sluice.place(d.id, sluice.virtual_time(d.model_id, d.priority, d.bucket), d.model_id, d.tenant_id,
+            d.batch_id, d.priority, d.bucket, d.attempt,
+            (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)) as again
+        from d where d.outcome = 'released' or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
+    )
+    select array_agg(d.id), (select q.again from q) into v_done, v_again from d;
+
+    if v_again > 0 then perform sluice.wake(v_model); end if;
+    if coalesce(cardinality(v_done), 0) < cardinality(p_ids) then
+        return query select u.id, u.attempt from unnest(p_ids, p_attempts) u(id, attempt)
+        where u.id <> all (coalesce(v_done, '{}'));
+    end if;
+end $$;
+comment on function sluice.finish is
+    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again after its delay; released queues it again and counts nothing. A cancelled job is not queued again. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';

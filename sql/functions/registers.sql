@@ -1,0 +1,64 @@
+-- Registers outside transactions: virtual time, tenants' last keys, waiters.
+
+create or replace function sluice.key_step(p_weight int) returns bigint
+language sql immutable parallel safe as $$ select 100000000 / p_weight::bigint $$;
+comment on function sluice.key_step(int) is 'How far one job of a tenant of this weight advances its fair key.';
+
+create or replace function sluice.virtual_time(p_model int, p_priority smallint, p_bucket smallint) returns bigint
+language sql stable as $$
+    select coalesce(max(pg_sequence_last_value(d.virtual_time[p_priority + 1])), 0)
+    from sluice.deployment d
+    where d.model_id = p_model and (p_bucket is null or d.share @> p_bucket::int)
+$$;
+comment on function sluice.virtual_time(int, smallint, smallint) is
+    'The largest fair key claimed by a deployment that may claim this bucket (null: any of the model). New keys lie above it, so no floor of a worker can hide them.';
+
+create or replace function sluice.fair_key(
+    p_model int, p_priority smallint, p_tenant int, p_weight int, p_bucket smallint, p_count bigint)
+returns bigint language plpgsql as $$
+-- Start-time fair queuing (Goyal, Vin, Cheng 1996): start = max(virtual time, finish of the tenant's last job). The lead
+-- over the virtual time is capped, or a rolled-back bulk insert, whose register is not rolled back, would cost its tenant.
+declare
+    v_hash bigint := hashint8extended((p_model::bigint << 35) | (p_priority::bigint << 32) | p_tenant, 7021);
+    v_a regclass := ('sluice.tenant_key_a_' || (v_hash & 255))::regclass;
+    v_b regclass := ('sluice.tenant_key_b_' || ((v_hash >> 32) & 255))::regclass;
+    v_last_a bigint := coalesce(pg_sequence_last_value(v_a), 0);
+    v_last_b bigint := coalesce(pg_sequence_last_value(v_b), 0);
+    v_step bigint := sluice.key_step(p_weight);
+    v_now bigint := sluice.virtual_time(p_model, p_priority, p_bucket);
+    v_lead bigint := (select s.value from sluice.setting s where s.name = 'fair_lead_max');
+    v_key bigint;
+    v_end bigint;
+begin
+    v_key := greatest(v_now, least(v_last_a, v_last_b, v_now + v_lead * sluice.key_step(100))) + v_step;
+    v_end := v_key + (p_count - 1) * v_step;
+    if v_last_a < v_end or v_last_a > v_now + v_lead * 1000000 then perform setval(v_a, v_end); end if;
+    if v_last_b < v_end or v_last_b > v_now + v_lead * 1000000 then perform setval(v_b, v_end); end if;
+    return v_key;
+end $$;
+comment on function sluice.fair_key(int, smallint, int, int, smallint, bigint) is
+    'The first of p_count fair keys, key_step(weight) apart, for jobs of one tenant, model and priority.';
+
+create or replace function sluice.wake(p_model int) returns void language plpgsql as $$
+-- NOTIFY takes a global lock at commit, so it is sent only when a worker said it waits, and the first to send it takes the
+-- flag down. A worker that waits looks again at once and shortly after, which covers the moment between this and commit.
+declare
+    v_waiter regclass := (select m.waiter from sluice.model m where m.id = p_model);
+begin
+    if coalesce(pg_sequence_last_value(v_waiter), 0) > extract(epoch from clock_timestamp()) * 1000 then
+        perform setval(v_waiter, 0);
+        perform pg_notify('sluice_model_' || p_model, '');
+    end if;
+end $$;
+comment on function sluice.wake(int) is 'Notifies the waiting workers of a model, if there are any.';
+
+create or replace function sluice.place(
+    p_id bigint, p_key bigint, p_model int, p_tenant int, p_batch int, p_priority smallint, p_bucket smallint,
+    p_attempt smallint, p_failures smallint, p_crashes smallint)
+returns void language sql as $$
+    insert into sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes, ring)
+    values (p_key, p_id, p_model, p_tenant, p_batch, p_priority, p_bucket, p_attempt, p_failures, p_crashes,
+            pg_sequence_last_value('sluice.ring_ready'));
+    insert into sluice.placement (id, key, priority) values (p_id, p_key, p_priority);
+$$;
+comment on function sluice.place is 'Queues a job again, under a fresh key, where its id leads to it.';

@@ -140,6 +140,15 @@ let package = Package(
             ]
         ),
         .target(name: "CBaseline", dependencies: ["CPostgres"]),
+        .target(
+            name: "Bench",
+            dependencies: [
+                "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .executableTarget(
             name: "sluice",
             dependencies: [

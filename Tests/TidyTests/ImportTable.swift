@@ -34,11 +34,13 @@ enum ImportTable {
         "BackendKit": system.union(["BackendABI", "JSONText"]),
         "BackendHost": system.union(["BackendABI", "CLinux", "Crypto", "Domain", "JSONText", "Logging", "Subprocess"]),
         "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
+        "Bench": system.union(["Domain", "Logging", "Postgres", "PrivatePostgres", "Queue", "Subprocess"]),
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "CBaseline", "Histogram", "PrivatePostgres", "Subprocess",
+            "ArgumentParser", "BackendHost", "BatchFile", "Bench", "CBaseline", "Histogram", "PrivatePostgres",
+            "Subprocess",
             "Supervisor",
             "Terminal", "Worker",
         ]),

@@ -37,7 +37,7 @@ import Testing
     @Test func theCallCrossesWhole() async throws {
         let instance = try await puppet(slots: 1)
         let request = BackendCall(
-            job: 18,
+            job: 1_018,
             attempt: 3,
             kind: .embedding,
             body: Array("{\"a\":1}".utf8),
@@ -261,7 +261,7 @@ import Testing
     private func cancelled(_ call: BackendCall, in instance: BackendInstance) async -> BackendOutcome? {
         await withTaskGroup(of: BackendOutcome.self) { group in
             group.addTask { await instance.execute(call) }
-            if call.job == 20 {
+            if call.job == 1_020 {
                 while instance.openCalls == 0 { await Task.yield() }
             } else {
                 await hold(1, in: instance)

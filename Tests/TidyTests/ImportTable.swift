@@ -30,8 +30,8 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "CBaseline", "Histogram", "PrivatePostgres", "Subprocess", "Supervisor",
-            "Worker",
+            "ArgumentParser", "BackendHost", "BatchFile", "CBaseline", "Histogram", "Lifeline", "PrivatePostgres",
+            "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
     ]

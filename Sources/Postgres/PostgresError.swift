@@ -5,11 +5,15 @@
 package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     /// What kind of failure it is.
     package enum Code: String, Sendable, Hashable, CaseIterable {
-        /// The connection string or a setting is malformed. Trying again cannot help.
+        /// The connection string or a setting is malformed.
+        ///
+        /// Trying again cannot help.
         case invalidConfiguration
         /// No connection could be made.
         case connectionFailed
-        /// The connection ended while the call waited. Whether its statement took effect is unknown.
+        /// The connection ended while the call waited.
+        ///
+        /// Whether its statement took effect is unknown.
         case connectionLost
         /// A time limit ran out: of connecting, of waiting for a pooled connection, or of a statement.
         case timedOut
@@ -39,6 +43,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         let queryName: String?
         let constraint: String?
         let serverMessage: String?
+        let serverHint: String?
         let column: Int?
         let underlying: (any Error)?
 
@@ -49,6 +54,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             _ queryName: String?,
             _ constraint: String?,
             _ serverMessage: String?,
+            _ serverHint: String?,
             _ column: Int?,
             _ underlying: (any Error)?
         ) {
@@ -58,6 +64,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             self.queryName = queryName
             self.constraint = constraint
             self.serverMessage = serverMessage
+            self.serverHint = serverHint
             self.column = column
             self.underlying = underlying
         }
@@ -65,7 +72,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 
     private let storage: Storage
 
-    /// A failure of the kind `code`. `message` must be free of secrets and parameters.
+    /// A failure of the kind `code`.
+    ///
+    /// `message` must be free of secrets and parameters.
     package init(
         _ code: Code,
         _ message: String,
@@ -73,10 +82,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         queryName: String? = nil,
         constraint: String? = nil,
         serverMessage: String? = nil,
+        serverHint: String? = nil,
         column: Int? = nil,
         underlying: (any Error)? = nil
     ) {
-        storage = Storage(code, message, sqlState, queryName, constraint, serverMessage, column, underlying)
+        storage = Storage(code, message, sqlState, queryName, constraint, serverMessage, serverHint, column, underlying)
     }
 
     /// What kind of failure it is.
@@ -87,16 +97,21 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     package var queryName: String? { storage.queryName }
     /// The constraint the statement violated.
     package var constraint: String? { storage.constraint }
-    /// The server's primary message. It can quote a value (class 22 does): show `description` instead.
+    /// The server's primary message.
+    ///
+    /// It can quote a value (class 22 does): show `description` instead.
     package var serverMessage: String? { storage.serverMessage }
+    /// The server's hint. Like the message it can quote a value; Sluice's own are safe to show.
+    package var serverHint: String? { storage.serverHint }
     /// The index of the column that could not be decoded.
     package var column: Int? { storage.column }
     /// What caused the failure, for instance the error thrown into a COPY.
     package var underlying: (any Error)? { storage.underlying }
 
     /// Whether the same call may succeed when it is made again later: after lost connections, deadlocks, serialization
-    /// failures, refused locks, full or starting servers. Whoever retries a lost write must be able to bear it happening
-    /// twice.
+    /// failures, refused locks, full or starting servers.
+    ///
+    /// Whoever retries a lost write must be able to bear it happening twice.
     package var isRetryable: Bool {
         switch code {
         case .connectionLost, .timedOut, .poolExhausted, .tooManyPending: true
@@ -128,7 +143,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     /// The same as `description`.
     package var debugDescription: String { description }
 
-    /// Class 22 ("data exception") quotes the value it dislikes. Sluice's own class never does.
+    /// Class 22 ("data exception") quotes the value it dislikes.
+    ///
+    /// Sluice's own class never does.
     private static func mayShow(_ sqlState: String) -> Bool { !sqlState.hasPrefix("22") }
 
     /// This error with the name of the statement it belongs to.
@@ -140,6 +157,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             queryName: name,
             constraint: constraint,
             serverMessage: serverMessage,
+            serverHint: serverHint,
             column: column,
             underlying: underlying
         )

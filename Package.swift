@@ -152,12 +152,13 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor",
-                "Telemetry", "Worker",
+                "BackendHost", "BatchFile", "CBaseline", "CLinux", "Domain", "Lifeline", "Postgres", "PrivatePostgres",
+                "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

@@ -39,10 +39,8 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "Bench", "CBaseline", "Histogram", "PrivatePostgres",
-            "Subprocess",
-            "Supervisor",
-            "Terminal", "Worker",
+            "ArgumentParser", "BackendHost", "BatchFile", "Bench", "CBaseline", "Histogram", "Lifeline",
+            "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
     ]

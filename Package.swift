@@ -81,6 +81,7 @@ let package = Package(
             name: "Queue",
             dependencies: ["Domain", "Postgres", "SQLFiles", .product(name: "Crypto", package: "swift-crypto")]
         ),
+        .target(name: "BatchLoading", dependencies: ["BatchFile", "Domain", "Postgres", "Queue"]),
         .target(
             name: "PrivatePostgres",
             dependencies: [
@@ -143,8 +144,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "BatchFile", "CBaseline", "CLinux", "Domain", "Lifeline", "Postgres", "PrivatePostgres",
-                "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
+                "BackendHost", "BatchFile", "BatchLoading", "CBaseline", "CLinux", "Domain", "Lifeline", "Postgres",
+                "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -196,6 +197,13 @@ let package = Package(
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
+        .testTarget(
+            name: "BatchLoadingTests",
+            dependencies: [
+                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport", "sluice",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]
+        ),
         .testTarget(
             name: "BackendHostTests",
             dependencies: ["BackendHost", "BackendABI", "BackendKit", "Domain", "JSONText", "MockBackend", "ExampleC"]

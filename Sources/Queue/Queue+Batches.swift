@@ -66,12 +66,18 @@ package struct ChunkModel: Sendable {
     package var keyStep: Int64
     /// All ids of the chunk lie above this.
     package var afterID: Int64
+    /// How many lines of the batch are loaded already.
+    package var loaded: Int32
+    /// When the jobs are taken to be made.
+    package var createdAt: Timestamp
 }
 
 extension Queue {
     private static let createStatement = Statement(
         "batch_create",
         "select * from sluice.batch_create($1::text, $2::text::sluice.job_kind, $3::text, $4::int, $5::text)")
+    private static let unknownModelsStatement = Statement(
+        "unknown_models", "select * from sluice.unknown_models($1::text[])")
     private static let chunkBeginStatement = Statement(
         "batch_chunk_begin", "select * from sluice.batch_chunk_begin($1::int, $2::text[], $3::int[], $4::int)")
     private static let chunkEndStatement = Statement(
@@ -83,9 +89,15 @@ extension Queue {
 
     /// The columns of `sluice.job` a chunk is copied into, in the order of `copyChunkSQL`.
     package static let copyChunkSQL = """
-        copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
+        copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, created_at, custom_id, payload)
         from stdin (format text)
         """
+
+    /// Which of `names` are no models, and some models there are.
+    package func unknownModels(among names: [String]) async throws(QueueError) -> (names: [String], known: [String]) {
+        let rows = try await call(Self.unknownModelsStatement) { $0.append(names) }
+        return try first(of: rows) { row throws(PostgresError) in (try row.decode(0), try row.decode(1)) }
+    }
 
     /// Opens a batch of `total` jobs, or takes up the unfinished one of the same digest.
     package func openBatch(
@@ -125,7 +137,7 @@ extension Queue {
                     ChunkModel(
                         name: try row.decode(0), model: try row.decode(1), tenant: try row.decode(2),
                         maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5),
-                        afterID: try row.decode(6)))
+                        afterID: try row.decode(6), loaded: try row.decode(7), createdAt: try row.decode(8)))
             }
             return found
         }

@@ -21,6 +21,7 @@ enum ImportTable {
         "Postgres": system.union(["CPostgres", "CLinux", "DequeModule", "Logging"]),
         "SQLFiles": [],
         "Queue": system.union(["Domain", "Postgres", "SQLFiles", "Crypto", "Logging"]),
+        "BatchLoading": system.union(["BatchFile", "Domain", "Postgres", "Queue"]),
         "PrivatePostgres": system.union(["Logging", "ServiceLifecycle", "Subprocess"]),
         // Backends.
         "BackendKit": system.union(["BackendABI"]),
@@ -30,8 +31,8 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "CBaseline", "Histogram", "Lifeline", "PrivatePostgres",
-            "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
+            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "CBaseline", "Histogram", "Lifeline",
+            "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
     ]

@@ -21,8 +21,22 @@ end $$;
 comment on function sluice.batch_create is
     'Opens a batch of p_total jobs, or takes up the unfinished one of the same digest: loading goes on after the lines loaded.';
 
-create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
-returns table (model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, after_id bigint)
+create or replace function sluice.unknown_models(p_names text[])
+returns table (names text[], known text[]) language sql stable as $$
+    select
+        coalesce((select array_agg(n order by n) from unnest(p_names) n
+            where not exists (select from sluice.model m where m.name = n)), '{}'),
+        coalesce((select array_agg(m.name order by m.name)
+            from (select m.name from sluice.model m order by m.name limit 20) m), '{}')
+$$;
+comment on function sluice.unknown_models(text[]) is 'Which of some names are no models, and models there are (20 at most).';
+
+-- Its columns have changed, which "or replace" does not allow.
+drop function if exists sluice.batch_chunk_begin(int, text[], int[], int);
+create function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
+returns table (
+    model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, after_id bigint,
+    loaded int, created_at timestamptz)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -38,13 +52,15 @@ begin
     return query
         select m.name, m.id, v_tenant.id, m.max_attempts,
             sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs),
-            sluice.key_step(v_tenant.weight), coalesce(pg_sequence_last_value('sluice.job_id'), 0)
+            sluice.key_step(v_tenant.weight), coalesce(pg_sequence_last_value('sluice.job_id'), 0),
+            -- Given, not left to the column's default: a volatile default makes COPY insert row by row.
+            v_batch.loaded, clock_timestamp()
         from unnest(p_models, p_counts) i(name, jobs)
         cross join lateral (select sluice.model_id_of(i.name) as id) k
         join sluice.model m on m.id = k.id;
 end $$;
 comment on function sluice.batch_chunk_begin is
-    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get, and the id after which they will lie. The caller COPYs them into sluice.job and calls batch_chunk_end.';
+    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get, the id after which they will lie, how many lines are loaded already, and created_at. The caller COPYs them into sluice.job and calls batch_chunk_end.';
 
 create or replace function sluice.batch_chunk_end(p_batch int, p_first_line int, p_lines int, p_after_id bigint)
 returns int language plpgsql
@@ -54,14 +70,18 @@ declare
     v_last bigint := pg_sequence_last_value('sluice.job_id');
     v_count int;
     v_loaded int;
-    v_total int;
+    v_models int[];
 begin
-    insert into sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring)
-    select j.key, j.id, j.model_id, j.tenant_id, j.batch_id, j.priority, j.bucket, pg_sequence_last_value('sluice.ring_ready')
-    from sluice.job j
-    where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch;
-    get diagnostics v_count = row_count;
-    if v_count <> p_lines then
+    with r as (
+        insert into sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring)
+        select j.key, j.id, j.model_id, j.tenant_id, j.batch_id, j.priority, j.bucket,
+            pg_sequence_last_value('sluice.ring_ready')
+        from sluice.job j
+        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch
+        returning model_id
+    ), m as (select r.model_id, count(*) as jobs from r group by r.model_id)
+    select sum(m.jobs), array_agg(m.model_id) into v_count, v_models from m;
+    if v_count is distinct from p_lines then
         raise exception using errcode = 'SL011', message = 'The chunk does not hold as many jobs as it said.';
     end if;
     insert into sluice.batch_chunk (batch_id, first_line, lines, first_id, last_id)
@@ -71,13 +91,11 @@ begin
         state = case when b.loaded + p_lines = b.total then 'running' else b.state end,
         loaded_at = case when b.loaded + p_lines = b.total then clock_timestamp() end
     where b.id = p_batch and b.state = 'loading' and b.loaded = p_first_line
-    returning b.loaded, b.total into v_loaded, v_total;
+    returning b.loaded into v_loaded;
     if not found then
         raise exception using errcode = 'SL011', message = format('Batch %s was loaded by somebody else meanwhile.', p_batch);
     end if;
-    perform sluice.wake(m.model_id) from (
-        select distinct j.model_id from sluice.job j
-        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch) m;
+    perform sluice.wake(m) from unnest(v_models) m;
     return v_loaded;
 end $$;
 comment on function sluice.batch_chunk_end is

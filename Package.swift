@@ -141,6 +141,15 @@ let package = Package(
             ]
         ),
         .target(name: "CBaseline", dependencies: ["CPostgres"]),
+        .target(
+            name: "Bench",
+            dependencies: [
+                "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .executableTarget(
             name: "sluice",
             dependencies: [
@@ -156,7 +165,8 @@ let package = Package(
             ]
         ),
 
-        // Tests. The products they start (`sluice`, the backends) are dependencies, so that one build makes both.
+        // Tests. The products they start (`sluice`, the backends) come from the same `swift build --build-tests`. The
+        // backends cannot be dependencies: all tests are linked into one program, which can have one entry symbol.
         .target(
             name: "TestSupport",
             dependencies: [
@@ -206,11 +216,16 @@ let package = Package(
         ),
         .testTarget(
             name: "BackendHostTests",
-            dependencies: ["BackendHost", "BackendABI", "BackendKit", "Domain", "JSONText", "MockBackend", "ExampleC"]
+            dependencies: [
+                "BackendHost", "BackendABI", "BackendKit", "Domain", "JSONText",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [.embedInCode("Backends")]
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["sluice", "MockBackend", "ExampleC", "TestSupport", "Domain", "Queue", "Postgres"]
+            dependencies: ["sluice", "TestSupport", "Domain", "Queue", "Postgres"]
         ),
         .testTarget(name: "TidyTests", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")]),
     ],

@@ -16,4 +16,10 @@ package struct BackendHealth: Sendable, Hashable {
     package var state: State
     /// A JSON object with the backend's own details, or nil.
     package var detail: [UInt8]?
+
+    /// A health of those parts.
+    package init(state: State, detail: [UInt8]? = nil) {
+        self.state = state
+        self.detail = detail
+    }
 }

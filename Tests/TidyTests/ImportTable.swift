@@ -8,30 +8,39 @@ enum ImportTable {
     /// What a test target may import besides what it tests.
     static let testing: Set = system.union(["Testing", "TestSupport", "Logging", "Subprocess", "ServiceLifecycle"])
 
-    private static let edges: Set = ["CLinux", "Domain", "Fleet", "Postgres", "Queue", "Settings", "Telemetry"]
-    private static let services: Set = ["Logging", "ServiceLifecycle", "Metrics", "Tracing", "DequeModule"]
+    private static let edges: Set = [
+        "CLinux", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "Settings", "Telemetry",
+    ]
+    private static let services: Set = [
+        "Logging", "ServiceLifecycle", "Metrics", "Tracing", "DequeModule", "HeapModule",
+    ]
 
     static let allowed: [String: Set<String>] = [
         // Values and pure machines: no input or output, no clock.
         "Domain": [],
         "Fleet": ["Domain"],
+        "JSONText": [],
+        "Lifeline": system,
+        "Terminal": system.union(["Domain"]),
+        "BatchFile": system.union(["Crypto", "Domain"]),
         // Libraries.
         "Telemetry": system.union(["Domain", "Logging", "Metrics", "Tracing"]),
         "Settings": system.union(["Domain", "Configuration"]),
-        "Postgres": system.union(["CPostgres", "CLinux", "DequeModule", "Logging"]),
+        "Postgres": system.union(["CPostgres", "CLinux", "DequeModule", "HeapModule", "Logging"]),
         "SQLFiles": [],
         "Queue": system.union(["Domain", "Postgres", "SQLFiles", "Crypto", "Logging"]),
         "BatchLoading": system.union(["BatchFile", "Domain", "Postgres", "Queue"]),
         "PrivatePostgres": system.union(["Logging", "ServiceLifecycle", "Subprocess"]),
         // Backends.
-        "BackendKit": system.union(["BackendABI"]),
-        "BackendHost": system.union(["BackendABI", "CLinux", "Domain", "Crypto", "Subprocess", "Logging"]),
-        "MockBackend": system.union(["BackendKit", "BackendABI"]),
+        "BackendKit": system.union(["BackendABI", "JSONText"]),
+        "BackendHost": system.union(["BackendABI", "CLinux", "Crypto", "Domain", "JSONText", "Logging", "Subprocess"]),
+        "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
+        "Bench": system.union(["Domain", "Logging", "Postgres", "PrivatePostgres", "Queue", "Subprocess"]),
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "CBaseline", "Histogram", "Lifeline",
+            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CBaseline", "Histogram", "Lifeline",
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
@@ -48,7 +57,7 @@ enum ImportTable {
             let tested = String(target.dropLast("Tests".count))
             guard let modules = allowed[tested] else { return nil }
             return modules.union(testing).union([tested, "Domain"]).union(
-                tested == "BackendHost" ? ["BackendKit"] : [])
+                tested == "BackendHost" ? ["BackendKit", "ExampleC"] : [])
         }
     }
 

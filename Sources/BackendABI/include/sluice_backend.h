@@ -57,6 +57,13 @@
 extern "C" {
 #endif
 
+/* Keeps the entry visible when the rest is compiled with -fvisibility=hidden. */
+#if defined(__GNUC__) || defined(__clang__)
+#define SLUICE_EXPORT __attribute__((visibility("default")))
+#else
+#define SLUICE_EXPORT
+#endif
+
 /* The version of this file. */
 #define SLUICE_ABI_MAJOR 1u
 #define SLUICE_ABI_MINOR 0u
@@ -254,7 +261,7 @@ typedef struct sluice_backend {
 
 /* The entry. Returns the backend's table, or NULL when it cannot work with this host. Do nothing here but keep `host`: it
  * is also called in a short-lived process that only reads the table. */
-const sluice_backend *sluice_backend_entry(const sluice_host *host);
+SLUICE_EXPORT const sluice_backend *sluice_backend_entry(const sluice_host *host);
 
 /* The type of the entry. */
 typedef const sluice_backend *(*sluice_backend_entry_function)(const sluice_host *host);

@@ -119,6 +119,7 @@ let package = Package(
             ]
         ),
         .target(name: "CBaseline", dependencies: ["CPostgres"]),
+        .executableTarget(name: "BenchScratch", dependencies: ["Postgres", "CBaseline", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(
             name: "sluice",
             dependencies: [

@@ -5,11 +5,15 @@
 package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     /// What kind of failure it is.
     package enum Code: String, Sendable, Hashable, CaseIterable {
-        /// The connection string or a setting is malformed. Trying again cannot help.
+        /// The connection string or a setting is malformed.
+        ///
+        /// Trying again cannot help.
         case invalidConfiguration
         /// No connection could be made.
         case connectionFailed
-        /// The connection ended while the call waited. Whether its statement took effect is unknown.
+        /// The connection ended while the call waited.
+        ///
+        /// Whether its statement took effect is unknown.
         case connectionLost
         /// A time limit ran out: of connecting, of waiting for a pooled connection, or of a statement.
         case timedOut
@@ -65,7 +69,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 
     private let storage: Storage
 
-    /// A failure of the kind `code`. `message` must be free of secrets and parameters.
+    /// A failure of the kind `code`.
+    ///
+    /// `message` must be free of secrets and parameters.
     package init(
         _ code: Code,
         _ message: String,
@@ -87,7 +93,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     package var queryName: String? { storage.queryName }
     /// The constraint the statement violated.
     package var constraint: String? { storage.constraint }
-    /// The server's primary message. It can quote a value (class 22 does): show `description` instead.
+    /// The server's primary message.
+    ///
+    /// It can quote a value (class 22 does): show `description` instead.
     package var serverMessage: String? { storage.serverMessage }
     /// The index of the column that could not be decoded.
     package var column: Int? { storage.column }
@@ -95,8 +103,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     package var underlying: (any Error)? { storage.underlying }
 
     /// Whether the same call may succeed when it is made again later: after lost connections, deadlocks, serialization
-    /// failures, refused locks, full or starting servers. Whoever retries a lost write must be able to bear it happening
-    /// twice.
+    /// failures, refused locks, full or starting servers.
+    ///
+    /// Whoever retries a lost write must be able to bear it happening twice.
     package var isRetryable: Bool {
         switch code {
         case .connectionLost, .timedOut, .poolExhausted, .tooManyPending: true
@@ -128,7 +137,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     /// The same as `description`.
     package var debugDescription: String { description }
 
-    /// Class 22 ("data exception") quotes the value it dislikes. Sluice's own class never does.
+    /// Class 22 ("data exception") quotes the value it dislikes.
+    ///
+    /// Sluice's own class never does.
     private static func mayShow(_ sqlState: String) -> Bool { !sqlState.hasPrefix("22") }
 
     /// This error with the name of the statement it belongs to.

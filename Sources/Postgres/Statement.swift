@@ -20,7 +20,9 @@ package struct Statement: Sendable, Hashable {
 
     private let storage: Storage
 
-    /// The statement `sql`, called `name` in errors and logs. Neither may contain secrets.
+    /// The statement `sql`, called `name` in errors and logs.
+    ///
+    /// Neither may contain secrets.
     package init(_ name: String, _ sql: String) { storage = Storage(name, sql) }
 
     /// What errors and logs call the statement.

@@ -39,7 +39,9 @@ struct Admission<Call> {
     /// How many scopes are open.
     var depth: Int { frames.count - 1 }
 
-    /// A call arrived for `scope`. `isOpen` says whether anything can be sent now at all.
+    /// A call arrived for `scope`.
+    ///
+    /// `isOpen` says whether anything can be sent now at all.
     mutating func arrived(_ call: Call, in scope: Scope, isOpen: Bool) -> Verdict {
         guard let index = frames.lastIndex(where: { $0.scope == scope }) else { return .outOfScope }
         if isOpen, inFlight < window, index == frames.count - 1, frames[index].line.isEmpty {
@@ -82,7 +84,9 @@ struct Admission<Call> {
         return lastScope
     }
 
-    /// Closes `scope` and those inside it. The calls that still waited in them can never be sent.
+    /// Closes `scope` and those inside it.
+    ///
+    /// The calls that still waited in them can never be sent.
     mutating func closed(_ scope: Scope) -> [Call] {
         guard scope != 0, let index = frames.firstIndex(where: { $0.scope == scope }) else { return [] }
         let orphans = frames[index...].flatMap(\.line)

@@ -1,6 +1,8 @@
 internal import Synchronization
 
-/// Where the data of a COPY into the server is written. For the body it was given to, one task at a time.
+/// Where the data of a COPY into the server is written.
+///
+/// For the body it was given to, one task at a time.
 package final class CopyWriter {
     private let connection: Connection
     private let request: Request
@@ -24,7 +26,9 @@ package final class CopyWriter {
         if buffer.count >= ConnectionCore.copyChunk { try await flush() }
     }
 
-    /// Sends the bytes of `span`, copied. See `write(_:)`.
+    /// Sends the bytes of `span`, copied.
+    ///
+    /// See `write(_:)`.
     package func write(_ span: RawSpan) async throws(PostgresError) {
         unsafe span.withUnsafeBytes { unsafe buffer.append(contentsOf: $0) }
         if buffer.count >= ConnectionCore.copyChunk { try await flush() }
@@ -53,7 +57,9 @@ package final class CopyWriter {
 }
 
 extension Connection {
-    /// Runs `sql`, a `COPY … FROM STDIN`, with the data `body` writes. Everything else on this connection waits meanwhile.
+    /// Runs `sql`, a `COPY … FROM STDIN`, with the data `body` writes.
+    ///
+    /// Everything else on this connection waits meanwhile.
     ///
     /// Returns the number of rows. When `body` throws, the COPY fails, nothing of it is kept, and that error is thrown.
     /// Errors of the server show when the data has ended: libpq does not look before.
@@ -73,7 +79,9 @@ extension Connection {
     }
 
     /// Runs `sql`, a `COPY … TO STDOUT`, and calls `body` with its data in pieces of whole rows, of some 64 KiB at most
-    /// unless one row is larger. The server waits while `body` works.
+    /// unless one row is larger.
+    ///
+    /// The server waits while `body` works.
     ///
     /// When `body` throws, the server is stopped and that error is thrown.
     package func copyOut(_ sql: String, _ body: ([UInt8]) async throws -> Void) async throws {

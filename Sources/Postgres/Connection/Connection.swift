@@ -80,7 +80,9 @@ package final class Connection: Sendable {
         return Connection(Life(core, flags, configuration, stream, process, version), scope: 0)
     }
 
-    /// Whether calls can still be made. May be out of date at once.
+    /// Whether calls can still be made.
+    ///
+    /// May be out of date at once.
     package var isOpen: Bool { life.flags.isOpen.load(ordering: .relaxed) }
     /// The server process that serves this connection (through a pooler: the pooler's invention).
     package var backendProcessID: Int32 { life.backendProcessID }
@@ -117,7 +119,9 @@ package final class Connection: Sendable {
         return Rows(result)
     }
 
-    /// Runs `statement` with `first` and `rest` as its parameters. See `query(_:_:)`.
+    /// Runs `statement` with `first` and `rest` as its parameters.
+    ///
+    /// See `query(_:_:)`.
     package func query<First: PostgresEncodable, each Rest: PostgresEncodable>(
         _ statement: Statement,
         _ first: First,
@@ -130,7 +134,9 @@ package final class Connection: Sendable {
     }
 
     /// Runs the statements of `script`, separated by semicolons, without parameters, in one transaction unless it says
-    /// otherwise. Rows are dropped. Everything else on this connection waits meanwhile.
+    /// otherwise.
+    ///
+    /// Rows are dropped. Everything else on this connection waits meanwhile.
     ///
     /// A script that leaves a transaction open has it rolled back and fails with `.notSupported`. Throws like `query`.
     package func execute(script: String) async throws(PostgresError) {
@@ -148,7 +154,9 @@ package final class Connection: Sendable {
     /// `droppedSoFar` of the next. Ends when the connection does.
     package var notifications: AsyncStream<Notification> { life.notifications }
 
-    /// Subscribes to `channel`. `.notSupported` through a transaction pooler.
+    /// Subscribes to `channel`.
+    ///
+    /// `.notSupported` through a transaction pooler.
     package func listen(_ channel: String) async throws(PostgresError) {
         try await subscribe("LISTEN", channel)
     }
@@ -172,7 +180,9 @@ package final class Connection: Sendable {
 
     // MARK: Ending
 
-    /// Ends the connection now. Calls that wait fail with `.connectionLost`. Closing twice is no error.
+    /// Ends the connection now.
+    ///
+    /// Calls that wait fail with `.connectionLost`. Closing twice is no error.
     package func close() {
         let core = core
         core.loop.perform { core.value.lose(nil) }
@@ -182,17 +192,17 @@ package final class Connection: Sendable {
     /// was cancelled.
     package func waitUntilClosed() async -> PostgresError? {
         let core = core
-        let waiter = Self.lastWaiter.wrappingAdd(1, ordering: .relaxed).newValue
+        let waiter = CloseWaiter()
         return await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<PostgresError?, Never>) in
-                core.loop.perform { unsafe core.value.addCloseWaiter(waiter, continuation) }
+                unsafe waiter.continuation = continuation
+                core.loop.perform { core.value.add(waiter) }
             }
         } onCancel: {
-            core.loop.perform { core.value.removeCloseWaiter(waiter) }
+            waiter.isCancelled.store(true, ordering: .relaxed)
+            core.loop.perform { core.value.remove(waiter) }
         }
     }
-
-    private static let lastWaiter = Atomic<UInt64>(0)
 
     // MARK: Calls
 
@@ -228,22 +238,30 @@ package final class Connection: Sendable {
     }
 }
 
+/// Somebody who waits for the end of a connection.
+@safe
+final class CloseWaiter: @unchecked Sendable {
+    let isCancelled = Atomic<Bool>(false)
+    /// Set before the waiter is handed to the loop, and for the loop only from then on.
+    var continuation: UnsafeContinuation<PostgresError?, Never>?
+
+    func resume(_ reason: PostgresError?) {
+        guard let waiting = unsafe continuation else { return }
+        unsafe continuation = nil
+        unsafe waiting.resume(returning: reason)
+    }
+}
+
 extension ConnectionCore {
-    func addCloseWaiter(_ waiter: UInt64, _ continuation: UnsafeContinuation<PostgresError?, Never>) {
-        // Its cancellation may have come first; then it is not kept.
-        if libpq == nil || cancelledWaiters.remove(waiter) != nil {
-            unsafe continuation.resume(returning: libpq == nil ? closeReason : nil)
+    func add(_ waiter: CloseWaiter) {
+        if libpq == nil || waiter.isCancelled.load(ordering: .relaxed) {
+            waiter.resume(libpq == nil ? closeReason : nil)
         } else {
-            unsafe closeWaiters[waiter] = continuation
+            closeWaiters[ObjectIdentifier(waiter)] = waiter
         }
     }
 
-    func removeCloseWaiter(_ waiter: UInt64) {
-        guard libpq != nil else { return }
-        if let continuation = unsafe closeWaiters.removeValue(forKey: waiter) {
-            unsafe continuation.resume(returning: nil)
-        } else {
-            cancelledWaiters.insert(waiter)
-        }
+    func remove(_ waiter: CloseWaiter) {
+        closeWaiters.removeValue(forKey: ObjectIdentifier(waiter))?.resume(nil)
     }
 }

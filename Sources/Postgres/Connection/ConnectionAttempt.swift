@@ -100,7 +100,7 @@ final class ConnectionAttempt: ReadinessHandler {
                 PostgresError(.connectionFailed, "cannot connect: the socket cannot be watched (errno \(failure))")))
     }
 
-    /// The host being tried is silent. libpq would wait for it for ever, so the others get their turn without it.
+    /// The host being tried is silent: libpq would wait for it for ever, so the others get their turn without it.
     private func timeRanOut() {
         timer = nil
         guard let libpq else { return }
@@ -150,7 +150,9 @@ final class ConnectionAttempt: ReadinessHandler {
     }
 }
 
-/// Joins an attempt and the cancellation of the task that asked for it. Touched on the connecting loop only.
+/// Joins an attempt and the cancellation of the task that asked for it.
+///
+/// Touched on the connecting loop only.
 private final class ConnectionAttemptHandle: @unchecked Sendable {
     var attempt: ConnectionAttempt?
     var isCancelled = false

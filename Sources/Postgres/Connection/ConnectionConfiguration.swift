@@ -13,39 +13,66 @@ package struct ConnectionConfiguration: Sendable, CustomStringConvertible, Custo
         case transaction
     }
 
-    /// What the server shows in `pg_stat_activity`. Default: what the connection string says.
+    /// What the server shows in `pg_stat_activity`.
+    ///
+    /// Default: what the connection string says.
     package var applicationName: String?
-    /// What stands in between. Default: nothing.
+    /// What stands in between.
+    ///
+    /// Default: nothing.
     package var pooler = Pooler.none
-    /// The longest a statement may run, then it fails with `.timedOut`. Default: what the server says, usually for ever.
+    /// The longest a statement may run, then it fails with `.timedOut`.
+    ///
+    /// Default: what the server says, usually for ever.
     package var statementTimeout: Duration?
-    /// The longest a statement may wait for a lock, then it fails with SQLSTATE 55P03. Default: what the server says. Not
-    /// available through a transaction pooler.
+    /// The longest a statement may wait for a lock, then it fails with SQLSTATE 55P03.
+    ///
+    /// Default: what the server says. Not available through a transaction pooler.
     package var lockTimeout: Duration?
-    /// The longest one host may take to be connected to. With several hosts each has this long. Default: 10 s.
+    /// The longest one host may take to be connected to.
+    ///
+    /// With several hosts each has this long. Default: 10 s.
     package var connectTimeout: Duration = .seconds(10)
-    /// How long a TCP connection is idle before the kernel asks whether the peer is there. Default: 15 s.
+    /// How long a TCP connection is idle before the kernel asks whether the peer is there.
+    ///
+    /// Default: 15 s.
     package var keepaliveIdle: Duration = .seconds(15)
-    /// How long the kernel waits between such questions. Default: 5 s.
+    /// How long the kernel waits between such questions.
+    ///
+    /// Default: 5 s.
     package var keepaliveInterval: Duration = .seconds(5)
-    /// How many such questions may stay unanswered. Default: 3.
+    /// How many such questions may stay unanswered.
+    ///
+    /// Default: 3.
     package var keepaliveCount = 3
-    /// The longest sent data may stay unacknowledged. Default: 30 s.
+    /// The longest sent data may stay unacknowledged.
+    ///
+    /// Default: 30 s.
     package var tcpUserTimeout: Duration = .seconds(30)
-    /// How many queries may be on their way at once; callers above that wait. Default: 1,024.
+    /// How many queries may be on their way at once; callers above that wait.
+    ///
+    /// Default: 1,024.
     package var maximumPipelinedQueries = 1024
-    /// How many callers may wait; one more fails with `.tooManyPending`. Default: 65,536.
+    /// How many callers may wait; one more fails with `.tooManyPending`.
+    ///
+    /// Default: 65,536.
     package var maximumWaitingQueries = 65_536
-    /// How many statements stay prepared; the one longest unused makes room. Default: 256.
+    /// How many statements stay prepared; the one longest unused makes room.
+    ///
+    /// Default: 256.
     package var maximumPreparedStatements = 256
-    /// How many notifications are kept for a slow reader. Default: 1,024.
+    /// How many notifications are kept for a slow reader.
+    ///
+    /// Default: 1,024.
     package var maximumBufferedNotifications = 1024
 
     /// The settings of the connection string, by libpq's keywords.
     private let settings: [(keyword: String, value: String)]
 
-    /// The configuration of a connection string: `host=… dbname=…` or a URL `postgresql://…`. What it leaves out comes
-    /// from the environment (`PGHOST`, `PGPASSWORD`, the password file), as in every program that uses libpq.
+    /// The configuration of a connection string: `host=… dbname=…` or a URL `postgresql://…`.
+    ///
+    /// What it leaves out comes from the environment (`PGHOST`, `PGPASSWORD`, the password file), as in every program
+    /// that uses libpq.
     ///
     /// Throws `.invalidConfiguration` with one sentence that quotes nothing which might be a password.
     package init(_ conninfo: String) throws(PostgresError) {
@@ -84,7 +111,9 @@ package struct ConnectionConfiguration: Sendable, CustomStringConvertible, Custo
     /// Shows the description only, so that `dump` prints no password.
     package var customMirror: Mirror { Mirror(self, children: ["settings": description]) }
 
-    /// A setting of the connection string, by libpq's keyword. Never a password.
+    /// A setting of the connection string, by libpq's keyword.
+    ///
+    /// Never a password.
     package func setting(_ keyword: String) -> String? {
         Self.isSecret(keyword) ? nil : settings.first { $0.keyword == keyword }?.value
     }
@@ -138,8 +167,9 @@ package struct ConnectionConfiguration: Sendable, CustomStringConvertible, Custo
         min(Int64(Int32.max), max(1, duration.nanoseconds / 1_000_000))
     }
 
-    /// libpq quotes the part of the string it stumbled over, which can be a piece of a password or the whole URL. Only
-    /// the names of unknown options may be shown.
+    /// libpq quotes the part of the string it stumbled over, which can be a piece of a password or the whole URL.
+    ///
+    /// Only the names of unknown options may be shown.
     private static func withoutQuotedSecrets(_ message: String) -> String {
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         guard !line.hasPrefix("invalid connection option"), !line.hasPrefix("invalid URI query parameter") else {

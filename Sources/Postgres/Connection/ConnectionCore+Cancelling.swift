@@ -76,7 +76,9 @@ extension ConnectionCore {
         pump()
     }
 
-    /// The server has the request. It takes effect on what was running until now, if on anything.
+    /// The server has the request.
+    ///
+    /// It takes effect on what was running until now, if on anything.
     private func cancellationEnded() {
         isCancelling = false
         holdTimer.map(loop.cancelTimer)
@@ -123,7 +125,9 @@ extension ConnectionCore {
     }
 }
 
-/// Delivers one cancellation on a thread of its own, since libpq blocks while it does. A connection has one at a time.
+/// Delivers one cancellation on a thread of its own, since libpq blocks while it does.
+///
+/// A connection has one at a time.
 private final class CancellationJob: Sendable {
     private let cancellation: Cancellation
     private let ended: @Sendable () -> Void

@@ -14,7 +14,9 @@ extension ConnectionCore {
         markDirty()
     }
 
-    /// Takes what has arrived for the simple request. False when nothing more can be taken now.
+    /// Takes what has arrived for the simple request.
+    ///
+    /// False when nothing more can be taken now.
     func takeSimpleReply() -> Bool {
         guard let libpq, let request = simple else { return false }
         if let copy = request.copy {

@@ -7,8 +7,10 @@ final class ConnectionFlags: Sendable {
     let isOpen = Atomic<Bool>(true)
 }
 
-/// The part of a connection that lives on its loop: sends what `Admission` lets through, and gives each answer to the call
-/// it belongs to. Touched on the loop's thread only.
+/// The part of a connection that lives on its loop: sends what `Admission` lets through, and gives each answer to the
+/// call it belongs to.
+///
+/// Touched on the loop's thread only.
 ///
 /// In pipeline mode every query is a group with its own sync: the server runs them in order, each in a transaction of its
 /// own unless one is open, so that one's error is nobody else's.
@@ -45,9 +47,7 @@ final class ConnectionCore: ReadinessHandler {
     var suspectedUntil: UInt64 = 0
     var watchdog: EventLoop.Token?
 
-    var closeWaiters: [UInt64: UnsafeContinuation<PostgresError?, Never>] = unsafe [:]
-    /// Those whose cancellation came before they did.
-    var cancelledWaiters: Set<UInt64> = []
+    var closeWaiters: [ObjectIdentifier: CloseWaiter] = [:]
     private(set) var closeReason: PostgresError?
     let notifications: AsyncStream<Notification>.Continuation
     private var droppedNotifications = 0
@@ -222,7 +222,7 @@ final class ConnectionCore: ReadinessHandler {
     func updateInterest() {
         guard let libpq else { return }
         let wanted = (readable: !isReadingPaused, writable: isBlocked)
-        guard watched == nil || watched! != wanted else { return }
+        if let watched, watched == wanted { return }
         watched = wanted
         let failure = loop.watch(libpq.socket, token, readable: wanted.readable, writable: wanted.writable, self)
         if failure != 0 { lose("the socket cannot be watched (errno \(failure))") }
@@ -353,9 +353,9 @@ final class ConnectionCore: ReadinessHandler {
             request.resume(.failure(error))
             request.copy?.ended(.failure(error))
         }
-        let waiters = unsafe closeWaiters
-        unsafe closeWaiters = [:]
-        for unsafewaiter in unsafe waiters.values { unsafe waiter.resume(returning: closeReason) }
+        let waiters = closeWaiters
+        closeWaiters.removeAll()
+        for waiter in waiters.values { waiter.resume(closeReason) }
         notifications.finish()
         logger.debug(
             "a connection ended",

@@ -1,6 +1,8 @@
 /// libpq's report of why it could not connect, made one sentence.
 struct ConnectionFailure {
-    /// The server's code, when it was the server that refused. With several hosts, the last one's.
+    /// The server's code, when it was the server that refused.
+    ///
+    /// With several hosts, the last one's.
     let sqlState: String?
     /// The report on one line, without the parts for developers of the server.
     let sentence: String

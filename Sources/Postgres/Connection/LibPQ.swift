@@ -6,7 +6,9 @@ internal import Glibc
 /// Used by one thread at a time: the connecting loop's until it is established, then its own loop's.
 @safe
 final class LibPQ: @unchecked Sendable {
-    /// What libpq found to say outside of any result. Filled by a callback during libpq's calls.
+    /// What libpq found to say outside of any result.
+    ///
+    /// Filled by a callback during libpq's calls.
     final class Notices {
         var fatalSQLState: String?
         var fatalMessage: String?
@@ -34,13 +36,15 @@ final class LibPQ: @unchecked Sendable {
     private let connection: OpaquePointer
     let notices = Notices()
 
-    /// Begins to connect. Nil when memory ran out.
+    /// Begins to connect.
+    ///
+    /// Nil when memory ran out.
     init?(_ settings: [(String, String)]) {
         var storage: [UnsafeMutablePointer<CChar>?] = unsafe settings.map { unsafe strdup($0.0) } + [nil]
         var values: [UnsafeMutablePointer<CChar>?] = unsafe settings.map { unsafe strdup($0.1) } + [nil]
         defer {
-            for unsafetext in unsafe storage { unsafe free(text) }
-            for unsafetext in unsafe values { unsafe free(text) }
+            unsafe storage.forEach { unsafe free($0) }
+            unsafe values.forEach { unsafe free($0) }
         }
         let started: OpaquePointer? = unsafe storage.withUnsafeMutableBufferPointer { keywords in
             unsafe values.withUnsafeMutableBufferPointer { values in
@@ -87,7 +91,9 @@ final class LibPQ: @unchecked Sendable {
         return unsafe String(cString: value)
     }
 
-    /// Prepares an established connection for its life on a loop. False when libpq refuses.
+    /// Prepares an established connection for its life on a loop.
+    ///
+    /// False when libpq refuses.
     func beginPipelining() -> Bool {
         unsafe _ = PQsetErrorVerbosity(connection, PQERRORS_DEFAULT)
         return unsafe PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection) == 1
@@ -117,7 +123,9 @@ final class LibPQ: @unchecked Sendable {
         }
     }
 
-    /// Sends what is buffered. Whether some is left, or nil when the connection is lost.
+    /// Sends what is buffered.
+    ///
+    /// Whether some is left, or nil when the connection is lost.
     func flush() -> Bool? {
         switch unsafe PQflush(connection) {
         case 0: false
@@ -128,7 +136,9 @@ final class LibPQ: @unchecked Sendable {
 
     // MARK: Receiving
 
-    /// Reads what has arrived. False when the connection is lost; what arrived before is still there to be taken.
+    /// Reads what has arrived.
+    ///
+    /// False when the connection is lost; what arrived before is still there to be taken.
     func receive() -> Bool { unsafe PQconsumeInput(connection) == 1 }
 
     /// Whether taking a reply now would block.
@@ -163,7 +173,9 @@ final class LibPQ: @unchecked Sendable {
 
     // MARK: COPY
 
-    /// Queues `bytes`. Nil when the connection is lost, false when there is no room until a flush.
+    /// Queues `bytes`.
+    ///
+    /// Nil when the connection is lost, false when there is no room until a flush.
     func putCopyData(_ bytes: ArraySlice<UInt8>) -> Bool? {
         let outcome = unsafe bytes.withUnsafeBytes {
             unsafe PQputCopyData(connection, $0.bindMemory(to: CChar.self).baseAddress, Int32($0.count))
@@ -171,7 +183,9 @@ final class LibPQ: @unchecked Sendable {
         return outcome == 1 ? true : outcome == 0 ? false : nil
     }
 
-    /// Ends the data, or abandons it with `reason`. Nil when the connection is lost, false when there is no room.
+    /// Ends the data, or abandons it with `reason`.
+    ///
+    /// Nil when the connection is lost, false when there is no room.
     func putCopyEnd(_ reason: String?) -> Bool? {
         let outcome = unsafe PQputCopyEnd(connection, reason)
         return outcome == 1 ? true : outcome == 0 ? false : nil
@@ -191,7 +205,9 @@ final class LibPQ: @unchecked Sendable {
         return .appended
     }
 
-    /// What it takes to ask the server to stop the running statement. Nil when the connection is lost.
+    /// What it takes to ask the server to stop the running statement.
+    ///
+    /// Nil when the connection is lost.
     func makeCancellation() -> Cancellation? {
         guard let cancel = unsafe PQgetCancel(connection) else { return nil }
         return unsafe Cancellation(cancel)
@@ -212,7 +228,9 @@ final class Cancellation: @unchecked Sendable {
 
     deinit { unsafe PQfreeCancel(cancel) }
 
-    /// Makes a connection of its own, and returns when the server has passed the request on. Blocks.
+    /// Makes a connection of its own, and returns when the server has passed the request on.
+    ///
+    /// Blocks.
     func send() -> Bool {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { message in
             unsafe PQcancel(cancel, message.baseAddress, 256) == 1
@@ -262,12 +280,12 @@ extension Parameters {
         ) -> R
     ) -> R {
         let count = fields.count
-        guard count > 0 else { return unsafe body(0, nil, nil, nil, nil) }
+        guard count > 0 else { return body(0, nil, nil, nil, nil) }
         let fields = fields
         return unsafe writer.bytes.withUnsafeBytes { bytes in
             // One piece of the stack for four arrays: pointers first, for their alignment.
             unsafe withUnsafeTemporaryAllocation(byteCount: count * (8 + 3 * 4), alignment: 8) { memory in
-                guard let start = unsafe memory.baseAddress else { return unsafe body(0, nil, nil, nil, nil) }
+                guard let start = memory.baseAddress else { return body(0, nil, nil, nil, nil) }
                 let values = unsafe start.bindMemory(to: UnsafePointer<CChar>?.self, capacity: count)
                 let lengths = unsafe (start + count * 8).bindMemory(to: Int32.self, capacity: count)
                 let formats = unsafe (start + count * 12).bindMemory(to: Int32.self, capacity: count)

@@ -7,6 +7,8 @@ package struct Notification: Sendable, Hashable {
     /// The server process that sent it.
     package let processID: Int32
     /// How many earlier notifications of this connection had been dropped by the time this one arrived, because nobody
-    /// read them. When it has risen, look at everything again.
+    /// read them.
+    ///
+    /// When it has risen, look at everything again.
     package var droppedSoFar = 0
 }

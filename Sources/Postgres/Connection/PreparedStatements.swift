@@ -17,7 +17,9 @@ struct PreparedStatements {
     /// How to send a statement.
     enum Choice {
         case prepared(name: String)
-        /// Prepare it in front of its first use. `evicted` has to be deallocated first.
+        /// Prepare it in front of its first use.
+        ///
+        /// `evicted` has to be deallocated first.
         case prepare(name: String, evicted: (Statement, Entry)?)
         /// Send its text: its preparation is still on the way (and could fail), or its types are others this time.
         case unnamed

@@ -1,6 +1,8 @@
 internal import CPostgres
 
-/// Owns a result of libpq. Nothing changes it, so that any thread may read it.
+/// Owns a result of libpq.
+///
+/// Nothing changes it, so that any thread may read it.
 @safe
 final class QueryResult: @unchecked Sendable {
     private let pointer: OpaquePointer
@@ -22,18 +24,18 @@ final class QueryResult: @unchecked Sendable {
         _ column: Int,
         _ body: (RawSpan?, PostgresType) throws(E) -> R
     ) throws(E) -> R {
-        let (bytes, type) = field(row, column)
+        let (bytes, type) = unsafe field(row, column)
         guard let bytes = unsafe bytes else { return try body(nil, type) }
         return try unsafe body(bytes.bytes, type)
     }
 
     func field(_ row: Int, _ column: Int) -> (UnsafeRawBufferPointer?, PostgresType) {
         // libpq would print a warning and answer NULL.
-        guard row >= 0, row < rowCount, column >= 0, column < columnCount else { return unsafe (nil, .inferred) }
+        guard row >= 0, row < rowCount, column >= 0, column < columnCount else { return (nil, .inferred) }
         var start: UnsafePointer<CChar>?
         let length = unsafe cpostgres_field(pointer, Int32(row), Int32(column), &start)
         let type = unsafe PostgresType(rawValue: PQftype(pointer, Int32(column)))
-        guard length >= 0 else { return unsafe (nil, type) }
+        guard length >= 0 else { return (nil, type) }
         return unsafe (UnsafeRawBufferPointer(start: start, count: Int(length)), type)
     }
 

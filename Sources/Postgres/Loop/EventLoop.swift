@@ -83,7 +83,9 @@ package final class EventLoop: TaskExecutor, Sendable {
     }
 }
 
-/// What a descriptor's owner is told. Called on the loop's thread only.
+/// What a descriptor's owner is told.
+///
+/// Called on the loop's thread only.
 protocol ReadinessHandler: AnyObject {
     /// The descriptor can be read or written, or has failed.
     func becameReady(readable: Bool, writable: Bool)
@@ -94,7 +96,9 @@ protocol ReadinessHandler: AnyObject {
 // MARK: - For the loop's thread
 
 extension EventLoop {
-    /// Names a registered descriptor or a timer. Never used twice, so that a late event cannot reach a later owner.
+    /// Names a registered descriptor or a timer.
+    ///
+    /// Never used twice, so that a late event cannot reach a later owner.
     typealias Token = UInt64
 
     /// What only the loop's thread touches.
@@ -133,7 +137,9 @@ extension EventLoop {
         return state.lastToken
     }
 
-    /// Reports `descriptor`'s readiness to `handler` from now on. An errno when the kernel refuses.
+    /// Reports `descriptor`'s readiness to `handler` from now on.
+    ///
+    /// An errno when the kernel refuses.
     func watch(_ descriptor: Int32, _ token: Token, readable: Bool, writable: Bool, _ handler: any ReadinessHandler)
         -> Int32
     {

@@ -29,8 +29,9 @@ package struct Parameters: Sendable {
     /// How many parameters there are.
     package var count: Int { fields.count }
 
-    /// Appends `value` as the next parameter. More than `maximumCount` values or `maximumBytes` bytes make the call fail
-    /// with `.notSupported`.
+    /// Appends `value` as the next parameter.
+    ///
+    /// More than `maximumCount` values or `maximumBytes` bytes make the call fail with `.notSupported`.
     package mutating func append<Value: PostgresEncodable>(_ value: Value) {
         let start = writer.bytes.count
         guard !value.isPostgresNull else {

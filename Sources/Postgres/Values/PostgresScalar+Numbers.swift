@@ -80,7 +80,9 @@ extension Float: PostgresScalar {
     }
 }
 
-/// Read from float4 and float8. Numeric columns are cast in the statement: `sum(x)::float8`.
+/// Read from float4 and float8.
+///
+/// Numeric columns are cast in the statement: `sum(x)::float8`.
 extension Double: PostgresScalar {
     package static var postgresType: PostgresType { .float8 }
     package static var postgresArrayType: PostgresType { PostgresType(rawValue: 1022) }

@@ -1,4 +1,6 @@
-/// The rows a statement returned. Values stay where libpq received them until they are decoded.
+/// The rows a statement returned.
+///
+/// Values stay where libpq received them until they are decoded.
 package struct Rows: Sendable, RandomAccessCollection {
     /// A column of the result.
     package struct Column: Sendable, Hashable {
@@ -66,8 +68,9 @@ package struct Row: Sendable {
         return (repeat try next((each T).self))
     }
 
-    /// Calls `body` with the bytes of a column as the server sent them, nil for NULL or a column that is not there. They
-    /// are valid only inside.
+    /// Calls `body` with the bytes of a column as the server sent them, nil for NULL or a column that is not there.
+    ///
+    /// They are valid only inside.
     package func withBytes<R, E: Error>(_ column: Int, _ body: (borrowing RawSpan?) throws(E) -> R) throws(E) -> R {
         try result.withField(index, column) { (bytes, _) throws(E) in try body(bytes) }
     }

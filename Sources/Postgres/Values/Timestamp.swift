@@ -1,5 +1,6 @@
-/// An instant as PostgreSQL keeps it: microseconds since the beginning of 2000, UTC. The type of timestamptz columns; a
-/// timestamp without time zone is read as UTC.
+/// An instant as PostgreSQL keeps it: microseconds since the beginning of 2000, UTC.
+///
+/// The type of timestamptz columns; a timestamp without time zone is read as UTC.
 package struct Timestamp: Sendable, Hashable, Comparable, PostgresScalar, CustomStringConvertible {
     /// Microseconds since 2000-01-01T00:00:00Z.
     package var microseconds: Int64
@@ -28,7 +29,9 @@ package struct Timestamp: Sendable, Hashable, Comparable, PostgresScalar, Custom
     /// Earlier than every instant.
     package static let minusInfinity = Timestamp(microseconds: .min)
 
-    /// Seconds since 1970-01-01T00:00:00Z. Exact to a microsecond until the year 2255.
+    /// Seconds since 1970-01-01T00:00:00Z.
+    ///
+    /// Exact to a microsecond until the year 2255.
     package var unixSeconds: Double { Double(microseconds) / 1_000_000 + Double(Self.epoch) }
     /// Whole seconds since 1970-01-01T00:00:00Z, rounded down.
     package var wholeUnixSeconds: Int64 { Self.floor(microseconds, 1_000_000).quotient + Self.epoch }

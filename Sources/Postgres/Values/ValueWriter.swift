@@ -48,7 +48,9 @@ extension RawSpan {
     }
 }
 
-/// Why a value cannot be read. `Row` turns it into a `PostgresError` that names the column.
+/// Why a value cannot be read.
+///
+/// `Row` turns it into a `PostgresError` that names the column.
 package enum PostgresDecodingFailure: Error, Sendable {
     /// The value is NULL and the type asked for has no such value.
     case unexpectedNull

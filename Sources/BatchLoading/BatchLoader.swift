@@ -7,7 +7,7 @@ package import Queue
 ///
 /// Chunk by chunk, each in a transaction of its own, so that the first requests run while the last are still being read,
 /// and a loader that was killed is taken up where its last chunk ended. Two loaders of one file at a time help each other.
-/// Memory is bounded by two chunks, one line and the hashes of the ids, whatever the file's size.
+/// Memory is bounded by three chunks, one line and the hashes of the ids, whatever the file's size.
 package struct BatchLoader: Sendable {
     /// What is not in the file.
     package struct Options: Sendable {
@@ -35,12 +35,14 @@ package struct BatchLoader: Sendable {
         case loaded(Int32)
     }
 
-    let connection: Connection
+    let connections: [Connection]
     let options: Options
 
     /// A loader that has `connection` to itself while it works.
-    package init(_ connection: Connection, options: Options) {
-        self.connection = connection
+    ///
+    /// With a second connection the server ends a chunk while it takes in the next one, which is half as fast again.
+    package init(_ connection: Connection, second: Connection? = nil, options: Options) {
+        connections = [connection] + (second.map { [$0] } ?? [])
         self.options = options
     }
 
@@ -73,18 +75,15 @@ package struct BatchLoader: Sendable {
                 .invalidLines, "\(file.path) has \(summary.problemCount) lines that cannot be sent.",
                 hint: summary.lines > 0 ? "Mend them, or leave them out with --skip-invalid." : nil)
         }
-        let queue = Queue(connection)
+        let queue = Queue(connections[0])
         try await checkModels(Array(summary.models.filter { $0.value > 0 }.keys), of: file, queue)
         let opened = try await queue.openBatch(
             name: options.name, kind: kind, digest: digest(of: summary), total: Int32(clamping: summary.lines),
             tenant: options.tenant)
         tell(.opened(batch: opened.batch, loaded: opened.loaded, resumed: opened.resumed))
         guard opened.isLoading else { return opened.batch }
-        let reader = ChunkReader(
-            file, summary, skipsInvalid: options.skipsInvalid,
-            bounds: .init(lines: options.chunkLines, bytes: options.chunkBytes))
         do {
-            try await load(reader, skipping: Int(opened.loaded), into: opened.batch, kind: kind, tell)
+            try await load(file, summary, after: Int(opened.loaded), into: opened.batch, kind: kind, tell)
         } catch let error as BatchLoadingError where error.code == .fileChanged {
             // Half of one file and half of another would run: better none of it.
             _ = try await queue.cancelBatch(opened.batch)
@@ -94,59 +93,31 @@ package struct BatchLoader: Sendable {
         return opened.batch
     }
 
+    /// Loads what comes after the first `loaded` requests, until all is loaded, by whomever.
     private func load(
-        _ reader: ChunkReader, skipping loaded: Int, into batch: Int32, kind: JobKind, _ tell: (Event) -> Void
+        _ file: BatchFile, _ summary: BatchSummary, after loaded: Int, into batch: Int32, kind: JobKind,
+        _ tell: (Event) -> Void
     ) async throws {
-        var chunk = try await Self.parsing {
-            try await reader.skip(to: loaded)
-            return try await reader.next()
-        }
-        while let current = chunk {
-            async let following = Self.parsing { try await reader.next() }
-            tell(.loaded(try await copy(current, into: batch, kind: kind)))
-            chunk = try await following
-        }
-    }
-
-    /// Runs `body`, which blocks, away from the loop of the database.
-    private static func parsing(
-        _ body: @escaping @Sendable () async throws -> PreparedChunk?
-    ) async throws -> PreparedChunk? {
-        try await withTaskExecutorPreference(globalConcurrentExecutor) { try await body() }
-    }
-
-    /// Queues a chunk and returns how many requests of the batch are queued now.
-    private func copy(_ chunk: PreparedChunk, into batch: Int32, kind: JobKind) async throws -> Int32 {
-        let options = options
-        do {
-            return try await connection.transaction { connection in
-                let queue = Queue(connection)
-                let models = zip(chunk.models, chunk.counts).map { (name: $0, jobs: $1) }
-                let opened = try await queue.beginChunk(batch: batch, models: models, priority: options.priority)
-                guard let first = opened.first else {
+        var loaded = loaded
+        while true {
+            let reader = ChunkReader(
+                file, summary, skipsInvalid: options.skipsInvalid,
+                bounds: .init(lines: options.chunkLines, bytes: options.chunkBytes))
+            do {
+                try await pipeline(reader, after: loaded, into: batch, kind: kind, tell)
+                return
+            } catch let error as QueueError where error.code == .batchClosed {
+                // Another loader of the same file, or the last transaction of one that was killed, was faster.
+                guard let progress = try await Queue(connections[0]).progress(of: batch) else {
                     throw BatchLoadingError(.notFound, "There is no batch \(batch) any more.")
                 }
-                // Another loader of the same file, or the last transaction of one that was killed, may have been faster.
-                let start = max(0, Int(first.loaded) - chunk.firstLine)
-                guard start < chunk.count else { return first.loaded }
-                _ = try await connection.copyIn(Queue.copyChunkSQL) { writer in
-                    try await chunk.copy(
-                        from: start, batch: batch, kind: kind, priority: options.priority, opened: opened
-                    ) { try await writer.write($0) }
+                if progress.loaded == Int32(clamping: summary.lines) { return }
+                guard progress.state == .loading else {
+                    throw BatchLoadingError(.cancelled, "Batch \(batch) was cancelled while it was being loaded.")
                 }
-                return try await queue.endChunk(
-                    batch: batch, firstLine: first.loaded, lines: Int32(chunk.count - start), afterID: first.afterID)
+                loaded = Int(progress.loaded)
+                tell(.loaded(progress.loaded))
             }
-        } catch let error as QueueError where error.code == .batchClosed {
-            guard let progress = try await Queue(connection).progress(of: batch) else {
-                throw BatchLoadingError(.notFound, "There is no batch \(batch) any more.")
-            }
-            guard progress.loaded >= Int32(chunk.firstLine + chunk.count) else {
-                throw BatchLoadingError(.cancelled, "Batch \(batch) was cancelled while it was being loaded.")
-            }
-            return progress.loaded
-        } catch let error as PostgresError {
-            throw QueueError(error)
         }
     }
 

@@ -3,7 +3,7 @@ package import Domain
 package import Postgres
 package import Queue
 
-/// Some lines of a batch file, ready to be copied but for what the database decides: keys, ids of models, the time.
+/// Some lines of a batch file, ready to be copied but for what the database decides: keys and ids.
 ///
 /// Pure: lines in, rows of COPY out.
 package struct PreparedChunk: Sendable {
@@ -55,14 +55,12 @@ package struct PreparedChunk: Sendable {
         return number
     }
 
-    /// Hands the rows from `start` on to `write`, as text for `Queue.copyChunkSQL`, in pieces of some 256 KiB.
+    /// Hands the rows to `write`, as text for `Queue.copyChunkSQL`, in pieces of some 256 KiB.
     ///
-    /// - Parameters:
-    ///   - opened: what the database said of this chunk's models, in any order.
-    ///   - start: how many of the first rows are left out.
+    /// - Parameter opened: what the database said of this chunk's models, in any order.
     /// - Throws: what `write` throws; `unknownModels` when `opened` lacks a model of the chunk.
     package func copy(
-        from start: Int, batch: Int32, kind: JobKind, priority: Priority, opened: [ChunkModel],
+        batch: Int32, kind: JobKind, priority: Priority, opened: [ChunkModel],
         write: ([UInt8]) async throws -> Void
     ) async throws {
         var keys: [Int64] = []
@@ -79,8 +77,8 @@ package struct PreparedChunk: Sendable {
         let text = rows.bytes
         var piece: [UInt8] = []
         piece.reserveCapacity(Self.pieceBytes + (1 << 16))
-        var place = start > 0 ? ends[start - 1] : 0
-        for row in start..<count {
+        var place = 0
+        for row in 0..<count {
             let model = Int(modelOfRow[row])
             piece.append(contentsOf: String(keys[model]).utf8)
             keys[model] += steps[model]
@@ -101,6 +99,6 @@ package struct PreparedChunk: Sendable {
     /// The columns between the key and the custom id, with the tabs around them.
     private static func head(_ model: ChunkModel, batch: Int32, kind: JobKind, priority: Priority) -> String {
         "\t\(model.model)\t\(model.tenant)\t\(batch)\t\(kind.rawValue)\t\(priority.rawValue)"
-            + "\t\(model.maximumAttempts)\t\(model.createdAt)\t"
+            + "\t\(model.maximumAttempts)\t"
     }
 }

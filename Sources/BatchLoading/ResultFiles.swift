@@ -23,6 +23,15 @@ package struct ResultFiles: ~Copyable {
                 outcome: .failed(code: problem.code.rawValue, message: problem.message, statusCode: nil)))
     }
 
+    /// Appends every line of `file` that cannot be sent, reading it once more.
+    package mutating func append(problemsOf file: BatchFile) throws(BatchFileError) {
+        guard errors != nil else { return }
+        var reader = file.read()
+        while let entry = try reader.next() {
+            if case .problem(let problem) = entry { try append(problem) }
+        }
+    }
+
     /// Appends a result to the file it belongs to; one that has not ended to neither.
     package mutating func append(
         _ result: BatchResult, counting count: inout BatchResults.Count

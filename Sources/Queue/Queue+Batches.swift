@@ -66,10 +66,6 @@ package struct ChunkModel: Sendable {
     package var keyStep: Int64
     /// All ids of the chunk lie above this.
     package var afterID: Int64
-    /// How many lines of the batch are loaded already.
-    package var loaded: Int32
-    /// When the jobs are taken to be made.
-    package var createdAt: Timestamp
 }
 
 extension Queue {
@@ -81,7 +77,7 @@ extension Queue {
     private static let chunkBeginStatement = Statement(
         "batch_chunk_begin", "select * from sluice.batch_chunk_begin($1::int, $2::text[], $3::int[], $4::int)")
     private static let chunkEndStatement = Statement(
-        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint)")
+        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::int[])")
     private static let progressStatement = Statement("batch_progress", "select * from sluice.batch_progress($1)")
     private static let listBatchesStatement = Statement("list_batches", "select * from sluice.list_batches($1)")
     private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
@@ -89,7 +85,7 @@ extension Queue {
 
     /// The columns of `sluice.job` a chunk is copied into, in the order of `copyChunkSQL`.
     package static let copyChunkSQL = """
-        copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, created_at, custom_id, payload)
+        copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
         from stdin (format text)
         """
 
@@ -120,6 +116,8 @@ extension Queue {
 
     /// Opens a chunk, inside the caller's transaction; the caller then copies its jobs with `copyChunkSQL`.
     ///
+    /// The next chunk may be opened, on another connection, once all of this one is copied.
+    ///
     /// - Throws: `batchClosed` when somebody cancelled or finished loading the batch, `unknownModel`.
     package func beginChunk(
         batch: Int32, models: [(name: String, jobs: Int32)], priority: Priority
@@ -137,19 +135,24 @@ extension Queue {
                     ChunkModel(
                         name: try row.decode(0), model: try row.decode(1), tenant: try row.decode(2),
                         maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5),
-                        afterID: try row.decode(6), loaded: try row.decode(7), createdAt: try row.decode(8)))
+                        afterID: try row.decode(6)))
             }
             return found
         }
     }
 
     /// Queues the jobs that were copied; they run when the caller's transaction commits. Returns the lines loaded so far.
-    package func endChunk(batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64) async throws(QueueError) -> Int32 {
+    ///
+    /// - Throws: `batchClosed` when these lines are loaded already, or somebody cancelled the batch.
+    package func endChunk(
+        batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64, models: [Int32]
+    ) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.chunkEndStatement) {
             $0.append(batch)
             $0.append(firstLine)
             $0.append(lines)
             $0.append(afterID)
+            $0.append(models)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }

@@ -22,4 +22,5 @@ static inline int cpostgres_send_sync(PGconn *connection) {
 static const int cpostgres_diagnostic_severity = PG_DIAG_SEVERITY_NONLOCALIZED;
 static const int cpostgres_diagnostic_sqlstate = PG_DIAG_SQLSTATE;
 static const int cpostgres_diagnostic_message = PG_DIAG_MESSAGE_PRIMARY;
+static const int cpostgres_diagnostic_hint = PG_DIAG_MESSAGE_HINT;
 static const int cpostgres_diagnostic_constraint = PG_DIAG_CONSTRAINT_NAME;

@@ -43,6 +43,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         let queryName: String?
         let constraint: String?
         let serverMessage: String?
+        let serverHint: String?
         let column: Int?
         let underlying: (any Error)?
 
@@ -53,6 +54,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             _ queryName: String?,
             _ constraint: String?,
             _ serverMessage: String?,
+            _ serverHint: String?,
             _ column: Int?,
             _ underlying: (any Error)?
         ) {
@@ -62,6 +64,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             self.queryName = queryName
             self.constraint = constraint
             self.serverMessage = serverMessage
+            self.serverHint = serverHint
             self.column = column
             self.underlying = underlying
         }
@@ -79,10 +82,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         queryName: String? = nil,
         constraint: String? = nil,
         serverMessage: String? = nil,
+        serverHint: String? = nil,
         column: Int? = nil,
         underlying: (any Error)? = nil
     ) {
-        storage = Storage(code, message, sqlState, queryName, constraint, serverMessage, column, underlying)
+        storage = Storage(code, message, sqlState, queryName, constraint, serverMessage, serverHint, column, underlying)
     }
 
     /// What kind of failure it is.
@@ -97,6 +101,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     ///
     /// It can quote a value (class 22 does): show `description` instead.
     package var serverMessage: String? { storage.serverMessage }
+    /// The server's hint. Like the message it can quote a value; Sluice's own are safe to show.
+    package var serverHint: String? { storage.serverHint }
     /// The index of the column that could not be decoded.
     package var column: Int? { storage.column }
     /// What caused the failure, for instance the error thrown into a COPY.
@@ -151,6 +157,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             queryName: name,
             constraint: constraint,
             serverMessage: serverMessage,
+            serverHint: serverHint,
             column: column,
             underlying: underlying
         )

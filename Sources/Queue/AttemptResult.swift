@@ -1,9 +1,9 @@
-public import Domain
+package import Domain
 
 /// How a worker ends one attempt.
-public struct AttemptResult: Sendable {
+package struct AttemptResult: Sendable {
     /// The ends there are, as the function `finish` takes them.
-    public enum Outcome: String, Sendable {
+    package enum Outcome: String, Sendable {
         /// Ends the job with its answer.
         case succeeded
         /// Ends the job.
@@ -19,24 +19,24 @@ public struct AttemptResult: Sendable {
     }
 
     /// The job.
-    public var job: Int64
+    package var job: Int64
     /// The number of the attempt: with the id, the fence.
-    public var attempt: Int16
+    package var attempt: Int16
     /// How it ended.
-    public var outcome: Outcome
+    package var outcome: Outcome
     /// The answer or the upstream's error, UTF-8 JSON.
-    public var body: [UInt8]?
+    package var body: [UInt8]?
     /// Why it failed.
-    public var errorClass: ErrorClass?
+    package var errorClass: ErrorClass?
     /// Why it failed, in a sentence of at most 2 KiB.
-    public var errorMessage: String?
+    package var errorMessage: String?
     /// For `retried`: how long to back off.
-    public var delay: Duration
+    package var delay: Duration
     /// Tokens it consumed.
-    public var usage: Usage?
+    package var usage: Usage?
 
     /// The end of attempt `attempt` of `job`.
-    public init(
+    package init(
         job: Int64, attempt: Int16, outcome: Outcome, body: [UInt8]? = nil, errorClass: ErrorClass? = nil,
         errorMessage: String? = nil, delay: Duration = .zero, usage: Usage? = nil
     ) {

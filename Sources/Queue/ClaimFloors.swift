@@ -1,4 +1,4 @@
-public import Domain
+internal import Domain
 
 /// Where a worker's next claim starts looking, per priority.
 ///
@@ -6,18 +6,18 @@ public import Domain
 /// other deployments' jobs. Three things can hide a job below a floor: an enqueue that committed after the floor had passed
 /// its key, a share that changed, and a claim that was rolled back. A look from the beginning, now and then, finds those; it
 /// costs at most one part in `fullLookShare` of the time.
-public struct ClaimFloors: Sendable {
+package struct ClaimFloors: Sendable {
     /// A look from the beginning waits until this many times its own duration have passed.
-    public static let fullLookShare = 49
+    package static let fullLookShare = 49
 
     private var floors = [Int64](repeating: 0, count: Priority.levels)
     private var nextFullLook = Duration.zero
 
     /// No floors yet: the first claim looks from the beginning.
-    public init() {}
+    package init() {}
 
     /// The floors to claim from at `now`; nil: look from the beginning.
-    public func forClaim(at now: Duration) -> [Int64]? { now >= nextFullLook ? nil : floors }
+    package func forClaim(at now: Duration) -> [Int64]? { now >= nextFullLook ? nil : floors }
 
     /// A claim that began at `began` with `claimedFloors` has returned at `now`.
     ///
@@ -25,7 +25,7 @@ public struct ClaimFloors: Sendable {
     ///   - keys: per priority, the largest key it took, if it took any.
     ///   - reachedEnd: whether it returned fewer jobs than it asked for, so that every level was looked through.
     ///   - emptyFloors: per priority, where a level in which nothing was found may start next time.
-    public mutating func claimReturned(
+    package mutating func claimReturned(
         keys: [Int64?], reachedEnd: Bool, emptyFloors: [Int64], wasFullLook: Bool, began: Duration, now: Duration
     ) {
         // Levels above the last one that gave something were looked through to their end.
@@ -45,5 +45,5 @@ public struct ClaimFloors: Sendable {
     }
 
     /// The worker's share changed, or its connection was new: nothing is known any more.
-    public mutating func forgotten() { self = ClaimFloors() }
+    package mutating func forgotten() { self = ClaimFloors() }
 }

@@ -1,4 +1,4 @@
-public import Domain
+package import Domain
 package import Postgres
 
 /// A request to be queued.

@@ -1,6 +1,6 @@
 package import Postgres
-import Crypto
-package import SQLFiles
+internal import Crypto
+internal import SQLFiles
 
 /// Brings a database to the schema of this program.
 ///

@@ -1,5 +1,4 @@
-package import Domain
-package import Postgres
+internal import Postgres
 
 /// A deployment as declared.
 package struct DeploymentRequest: Sendable {

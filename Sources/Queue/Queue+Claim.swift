@@ -1,5 +1,5 @@
-package import Domain
-package import Postgres
+internal import Domain
+internal import Postgres
 
 /// What a claim returned.
 package struct Claim: Sendable {
@@ -33,7 +33,7 @@ extension Queue {
             var claim = Claim(jobs: [], emptyFloors: [])
             claim.jobs.reserveCapacity(rows.count)
             for row in rows {
-                if try row.isNull(0) {
+                if row.isNull(0) {
                     claim.emptyFloors = try row.decode(11)
                 } else {
                     claim.jobs.append(try ClaimedJob(row))
@@ -78,7 +78,7 @@ extension Row {
     func decodeOptionalWord<T: RawRepresentable<String>>(
         _ column: Int, as type: T.Type = T.self
     ) throws(PostgresError) -> T? {
-        if try isNull(column) { return nil }
+        if isNull(column) { return nil }
         return try decodeWord(column)
     }
 }

@@ -1,5 +1,5 @@
-package import Domain
-package import Postgres
+internal import Domain
+internal import Postgres
 
 /// An attempt whose end was refused, because its lease was no longer the worker's.
 package struct RefusedAttempt: Sendable, Hashable {

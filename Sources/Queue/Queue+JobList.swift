@@ -1,5 +1,5 @@
 package import Domain
-package import Postgres
+internal import Postgres
 
 /// Which jobs to list.
 package struct JobFilter: Sendable {

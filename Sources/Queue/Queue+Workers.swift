@@ -1,4 +1,4 @@
-package import Postgres
+internal import Postgres
 
 /// What a worker hosts, as told when it registered.
 package struct WorkerRegistration: Sendable {

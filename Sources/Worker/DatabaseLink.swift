@@ -44,9 +44,9 @@ final class DatabaseLink: StatementRunner {
     }
 
     /// Closes the current connection, so that the next one takes up what the database thinks we hold.
-    func doubted() async {
+    func doubted() {
         guard let connection = state.withLock({ $0.connection }) else { return }
-        await connection.close()
+        connection.close()
     }
 
     /// Returns when there is a connection, or when the link is closed.

@@ -1,6 +1,8 @@
 import Domain
 import Lifeline
+import Logging
 import Queue
+import Synchronization
 
 extension WorkLoop {
     /// How long after a look that found nothing the next one follows. A notification sent between the announcement that we
@@ -67,7 +69,7 @@ extension WorkLoop {
                 return 0
             }
             // It may have committed without our hearing of it: the next connection asks.
-            await link.doubted()
+            link.doubted()
             await link.whenRestored()
             return 0
         }
@@ -84,7 +86,7 @@ extension WorkLoop {
             }
         } catch {
             logger.warning("Looking for suspects failed.", metadata: ["error": "\(error)"])
-            await link.doubted()
+            link.doubted()
             await link.whenRestored()
         }
     }

@@ -1,5 +1,7 @@
 import Domain
+import Logging
 import Queue
+import Synchronization
 
 extension WorkLoop {
     private static let endsPerCall = 500

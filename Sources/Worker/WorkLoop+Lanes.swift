@@ -1,6 +1,9 @@
 import BackendHost
 import Domain
+import Lifeline
+import Logging
 import Queue
+import Synchronization
 
 extension WorkLoop {
     /// Runs one job after the other in slot `lane` until the loop is closed.

@@ -1,6 +1,9 @@
+import BackendHost
 import Domain
 import Lifeline
+import Logging
 import Queue
+import Synchronization
 
 extension WorkLoop {
     /// How finely time-outs are seen to.

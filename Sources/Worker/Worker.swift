@@ -1,11 +1,11 @@
-package import BackendHost
+import BackendHost
 import Domain
 import Glibc
 import Lifeline
 package import Logging
 import Postgres
 import Queue
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 
 /// One worker: a process that hosts one deployment and runs its jobs.
@@ -89,7 +89,7 @@ package final class Worker: Service {
                 try await reportFailure(error, registration, queue, started: loop.charged(by: error))
                 throw error
             }
-            await connection.close()
+            connection.close()
         }
     }
 
@@ -114,7 +114,7 @@ package final class Worker: Service {
                     "\(path) is not the file recorded for backend \(registration.backend); if the change is meant, run"
                         + " `sluice backends record \(registration.backend)`.")
             }
-            let slots = min(Int(registration.slots), backend.descriptor.maximumConcurrency ?? Int(registration.slots))
+            let slots = min(Int(registration.slots), backend.descriptor.maximumConcurrency)
             return try backend.makeInstance(configuration: registration.configuration, slots: slots)
         } catch let error as BackendError {
             throw WorkerEnd(.backendRefused, "\(error)")

@@ -1,4 +1,3 @@
-package import Domain
 package import Queue
 
 /// What one worker holds and what it should do next.

@@ -266,7 +266,8 @@ extension PostgresError {
             sqlState: sqlState,
             queryName: queryName,
             constraint: field(cpostgres_diagnostic_constraint),
-            serverMessage: field(cpostgres_diagnostic_message)
+            serverMessage: field(cpostgres_diagnostic_message),
+            serverHint: field(cpostgres_diagnostic_hint)
         )
     }
 }

@@ -26,7 +26,7 @@ extension String: PostgresScalar {
 
 /// A JSON document as the bytes of its text, not parsed.
 ///
-/// Sent in text form like `String`, for json and jsonb alike; an array of these is `jsonb[]`. Read from json, jsonb and
+/// Sent in text form like `String`, for json and jsonb alike; an array of these is `json[]`. Read from json, jsonb and
 /// every type a string can be read from. The server checks that it is JSON.
 package struct JSONText: Sendable, Hashable, PostgresScalar, CustomStringConvertible {
     /// The document as UTF-8.
@@ -43,16 +43,10 @@ package struct JSONText: Sendable, Hashable, PostgresScalar, CustomStringConvert
 
     package static var postgresType: PostgresType { .inferred }
     package static var postgresFormat: PostgresFormat { .text }
-    package static var postgresElementType: PostgresType { .jsonb }
-    package static var postgresArrayType: PostgresType { PostgresType(rawValue: 3807) }
+    package static var postgresElementType: PostgresType { .json }
+    package static var postgresArrayType: PostgresType { PostgresType(rawValue: 199) }
 
     package func encode(into writer: inout ValueWriter) { writer.write(bytes: utf8) }
-
-    /// The binary form of jsonb: a version and the text.
-    package func encodeElement(into writer: inout ValueWriter) {
-        writer.write(UInt8(1))
-        writer.write(bytes: utf8)
-    }
 
     package static func decode(_ bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> JSONText {
         JSONText(bytes.copied(from: try prefixLength(bytes, type: type)))

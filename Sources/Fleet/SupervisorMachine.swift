@@ -1,0 +1,230 @@
+/// Decides which worker processes of one host are started and ended. Pure: what happened and when goes in, what is to be
+/// done comes out.
+///
+/// A child is in one of these states:
+/// - *starting*: a spawn was asked for. Left by `spawned` or `spawnFailed`.
+/// - *running*. Left by `exited`, or by the decision to drain or to kill it.
+/// - *draining*: told to end. Left by `exited`, or when the grace has passed: it is killed.
+/// - *killed*. Left by `exited` only.
+///
+/// The number of children of a deployment, those that drain included, never exceeds what is wanted by more than one at the
+/// moment of a spawn: one extra while an old revision is replaced, or while another still drains.
+package struct SupervisorMachine: Sendable {
+    /// Names a child. Never used twice.
+    package typealias Child = Int
+
+    /// What a deployment should have.
+    package struct Wanted: Sendable, Hashable {
+        /// The deployment's name.
+        package var deployment: String
+        /// How many workers.
+        package var workers: Int
+        /// What their revision should be.
+        package var revision: Int32
+
+        /// `workers` workers of `deployment` at `revision`.
+        package init(deployment: String, workers: Int, revision: Int32) {
+            self.deployment = deployment
+            self.workers = workers
+            self.revision = revision
+        }
+    }
+
+    /// What happened.
+    package enum Event: Sendable, Hashable {
+        /// The database said what there should be.
+        case wanted([Wanted])
+        /// The child is a process now.
+        case spawned(Child, processID: Int32)
+        /// There is no process: the executable is missing, the system out of processes.
+        case spawnFailed(Child, cause: String)
+        /// The child's process ended.
+        case exited(Child, WorkerEnding)
+        /// The child uses more memory than it may.
+        case exceededMemory(Child, bytes: Int)
+        /// This supervisor leads.
+        case becameLeader
+        /// It cannot say any more whether it leads: the database is away. Nothing is started or replaced meanwhile, and
+        /// what runs goes on: workers outlive the absence of the database.
+        case lostLeadership
+        /// Another supervisor leads. When that stays so for `Graces.succession`, this one's children are drained.
+        case sawAnotherLeader
+        /// End everything.
+        case shutdownRequested
+        /// Time passed; see `Action.wake`.
+        case ticked
+    }
+
+    /// What is to be done.
+    package enum Action: Sendable, Hashable {
+        /// Start a worker of `deployment`. To be answered by `spawned` or `spawnFailed`.
+        case spawn(Child, deployment: String, revision: Int32)
+        /// Ask the child to end; if it is not a process yet, as soon as it is one.
+        case drain(Child)
+        /// End the child and its process group.
+        case kill(Child)
+        /// Tell the database of a child's end. Once per exit.
+        case report(Child, deployment: String, WorkerEnding)
+        /// Say that nothing is started for `deployment` for a while.
+        case hold(deployment: String, reason: String)
+        /// Say `ticked` when this has passed, unless a later answer says something else. Always the last action.
+        case wake(after: Duration)
+    }
+
+    /// How long things may take.
+    package struct Graces: Sendable, Hashable {
+        /// From the request to drain to the kill. Longer than the worker's own drain grace.
+        package var drain = Duration.seconds(35)
+        /// How long a worker of a new revision has to live before an old one is drained for it.
+        package var settle = Duration.seconds(2)
+        /// How long another supervisor has to lead before this one gives up its children.
+        package var succession = Duration.seconds(10)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    enum Stage: Hashable {
+        case starting
+        case running
+        case draining(until: Duration)
+        case killed
+    }
+
+    struct Process {
+        let deployment: String
+        let revision: Int32
+        var since: Duration
+        var stage = Stage.starting
+        /// Set when this machine decided its end for a reason of its own.
+        var verdict: (cause: String, chargesJobs: Bool)?
+
+        var isLive: Bool { stage == .starting || stage == .running }
+    }
+
+    struct Gate {
+        let revision: Int32
+        var loop: CrashLoop
+        var opens = Duration.zero
+    }
+
+    enum Leadership: Hashable {
+        case none
+        case leading
+        case superseded(since: Duration)
+    }
+
+    let restarts: RestartPolicy
+    let graces: Graces
+    var leadership = Leadership.none
+    var isShuttingDown = false
+    var wanted: [Wanted]?
+    var processes: [Child: Process] = [:]
+    var gates: [String: Gate] = [:]
+    private var lastChild: Child = 0
+
+    /// A machine without children that does not lead.
+    package init(restarts: RestartPolicy = RestartPolicy(), graces: Graces = Graces()) {
+        self.restarts = restarts
+        self.graces = graces
+    }
+
+    /// Whether shutdown was requested and nothing is left to wait for.
+    package var isFinished: Bool { isShuttingDown && processes.isEmpty }
+
+    /// The children there are, those included that are being started or ended.
+    package var children: [Child] { processes.keys.sorted() }
+
+    /// Takes in what happened at `now` (since any fixed start, never going back) and says what to do.
+    package mutating func handle(
+        _ event: Event, at now: Duration, using generator: inout some RandomNumberGenerator
+    ) -> [Action] {
+        var actions: [Action] = []
+        switch event {
+        case .wanted(let list): heard(list)
+        case .spawned(let child, _): spawned(child, at: now)
+        case .spawnFailed(let child, let cause):
+            if let process = processes.removeValue(forKey: child) {
+                ended(process, WorkerEnding("it could not be started: \(cause)"), at: now, &actions, &generator)
+            }
+        case .exited(let child, let ending):
+            if let process = processes.removeValue(forKey: child) {
+                let ending = process.judged(ending)
+                actions.append(.report(child, deployment: process.deployment, ending))
+                ended(process, ending, at: now, &actions, &generator)
+            }
+        case .exceededMemory(let child, let bytes):
+            kill(child, "used \(bytes >> 20) MiB of memory, more than it may", chargesJobs: true, &actions)
+        case .becameLeader: leadership = .leading
+        case .lostLeadership: leadership = .none
+        case .sawAnotherLeader:
+            if case .superseded = leadership { break }
+            leadership = .superseded(since: now)
+        case .shutdownRequested: isShuttingDown = true
+        case .ticked: break
+        }
+        reconcile(at: now, &actions)
+        if let wake = nextWake(after: now) { actions.append(.wake(after: wake - now)) }
+        return actions
+    }
+
+    mutating func newChild() -> Child {
+        lastChild += 1
+        return lastChild
+    }
+
+    private mutating func heard(_ list: [Wanted]) {
+        wanted = list
+        // What was learnt of a revision says nothing of the next.
+        let revisions = Dictionary(list.map { ($0.deployment, $0.revision) }) { $1 }
+        gates = gates.filter { revisions[$0.key] == $0.value.revision }
+    }
+
+    private mutating func spawned(_ child: Child, at now: Duration) {
+        processes[child]?.since = now
+        if processes[child]?.stage == .starting { processes[child]?.stage = .running }
+    }
+
+    /// Judges an end: nobody had asked for it, or it was of the revision that is wanted no more.
+    private mutating func ended(
+        _ process: Process, _ ending: WorkerEnding, at now: Duration, _ actions: inout [Action],
+        _ generator: inout some RandomNumberGenerator
+    ) {
+        if case .draining = process.stage { return }
+        if process.stage == .killed && process.verdict?.chargesJobs != true { return }
+        guard let want = wanted?.first(where: { $0.deployment == process.deployment }) else { return }
+        guard want.revision == process.revision else { return }
+        var gate = gates[want.deployment] ?? Gate(revision: want.revision, loop: CrashLoop(restarts))
+        let decision = gate.loop.ended(
+            at: now, ran: process.stage == .starting ? .zero : now - process.since, width: want.workers,
+            isConfigurationFault: ending.isConfigurationFault, cause: ending.cause, using: &generator)
+        switch decision {
+        case .restart(let time): gate.opens = max(gate.opens, time)
+        case .hold(let time, let reason):
+            // Ends of others may arrive during a hold: it has been said already.
+            if gate.opens <= now { actions.append(.hold(deployment: want.deployment, reason: reason)) }
+            gate.opens = max(gate.opens, time)
+        }
+        gates[want.deployment] = gate
+    }
+
+    mutating func kill(_ child: Child, _ cause: String, chargesJobs: Bool, _ actions: inout [Action]) {
+        guard var process = processes[child], process.stage != .killed else { return }
+        process.stage = .killed
+        process.verdict = (cause, chargesJobs)
+        processes[child] = process
+        actions.append(.kill(child))
+    }
+}
+
+extension SupervisorMachine.Process {
+    /// The ending as this machine knows it: a kill of its own has its own cause.
+    fileprivate func judged(_ ending: WorkerEnding) -> WorkerEnding {
+        // It may have ended by itself just before the kill reached it.
+        guard let verdict, ending.signal != nil else { return ending }
+        var judged = ending
+        judged.cause = verdict.cause
+        judged.chargesJobs = verdict.chargesJobs
+        return judged
+    }
+}

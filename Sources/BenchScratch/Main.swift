@@ -6,11 +6,11 @@ import Postgres
 @main struct Main {
     static func main() async throws {
         let url = CommandLine.arguments.dropFirst().first ?? "postgresql://postgres@localhost:54399/postgres"
-        let queries = 200_000, window = 64
+        let queries = Int(CommandLine.arguments.dropFirst(2).first ?? "200000") ?? 200_000, window = 64
         let statement = Statement("bench", "select $1::int4, 'x'")
         let connection = try await Connection.connect(ConnectionConfiguration(url), logger: Logger(label: "b"))
         var best: (c: (Double, Double), s: (Double, Double)) = ((0, 1e9), (0, 1e9))
-        for round in 0..<5 {
+        for round in 0..<(CommandLine.arguments.count > 3 ? 1 : 5) {
             var r = baseline_result()
             guard baseline_run(url, Int32(queries), Int32(window), &r) == 0 else { print("baseline failed"); return }
             let c = (Double(queries) / Double(r.elapsed_nanoseconds) * 1e9, Double(r.cpu_nanoseconds) / Double(queries))

@@ -2,6 +2,8 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +95,11 @@ int linux_thread_start(const char *name, void (*body)(void *), void *argument) {
         return failure;
     }
     return 0;
+}
+
+int linux_tcp_cork(int descriptor, _Bool corked) {
+    int value = corked;
+    return setsockopt(descriptor, IPPROTO_TCP, TCP_CORK, &value, sizeof value) == 0 ? 0 : errno;
 }
 
 int64_t linux_monotonic_nanoseconds(void) {

@@ -9,10 +9,23 @@ struct Sluice: AsyncParsableCommand {
             subcommands: []),
         CommandGroup(
             name: "Operate",
-            subcommands: []),
+            subcommands: [
+                UpCommand.self,
+                StatusCommand.self,
+                DeployCommand.self,
+                ScaleCommand.self,
+                SupervisorCommand.self,
+                WorkerCommand.self,
+                MigrateCommand.self,
+                PsqlCommand.self,
+                DoctorCommand.self,
+            ]),
         CommandGroup(
             name: "Develop",
-            subcommands: []),
+            subcommands: [
+                BackendsCommand.self,
+                ExitCodesCommand.self,
+            ]),
     ]
 
     static let configuration = CommandConfiguration(

@@ -41,6 +41,10 @@ int linux_eventfd_clear(int descriptor);
 /// are handled elsewhere. 0 or an errno.
 int linux_thread_start(const char *name, void (*body)(void *), void *argument);
 
+/// Keeps written data of a TCP socket in the kernel until it is uncorked (or fills a segment). 0 or an errno, for instance
+/// because it is not a TCP socket.
+int linux_tcp_cork(int descriptor, _Bool corked);
+
 /// Nanoseconds of the monotonic clock.
 int64_t linux_monotonic_nanoseconds(void);
 

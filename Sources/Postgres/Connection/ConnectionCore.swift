@@ -34,6 +34,8 @@ final class ConnectionCore: ReadinessHandler {
     /// Whether libpq has bytes the socket would not take.
     var isBlocked = false
     var isDirty = false
+    /// Whether the kernel keeps what is written until the burst ends.
+    private var isHeldBack = false
     /// Whether the owner of a COPY wants no more data for now.
     var isReadingPaused = false
     private var watched: (readable: Bool, writable: Bool)?
@@ -186,6 +188,11 @@ final class ConnectionCore: ReadinessHandler {
         request.number = lastNumber
         sent.append(request)
         if sent.count == 1 { headChanged() }
+        // The first of a burst goes out at once; those after it go together.
+        if isDirty, !isHeldBack {
+            isHeldBack = true
+            libpq?.holdBack(true)
+        }
         markDirty()
     }
 
@@ -198,6 +205,9 @@ final class ConnectionCore: ReadinessHandler {
     func burstEnded() {
         isDirty = false
         flush()
+        guard isHeldBack else { return }
+        isHeldBack = false
+        libpq?.holdBack(false)
     }
 
     /// Writes what is buffered, and lets the line move on when there is room again.

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import CPostgres
 internal import Glibc
 
@@ -35,6 +36,7 @@ final class LibPQ: @unchecked Sendable {
 
     private let connection: OpaquePointer
     let notices = Notices()
+    private var canHoldBack = true
 
     /// Begins to connect.
     ///
@@ -106,12 +108,12 @@ final class LibPQ: @unchecked Sendable {
     func sync() -> Bool { unsafe cpostgres_send_sync(connection) == 1 }
     func sendSimple(_ sql: String) -> Bool { unsafe PQsendQuery(connection, sql) == 1 }
 
-    func prepare(_ name: String, _ statement: Statement, _ types: [PostgresType]) -> Bool {
+    func prepare(_ name: [CChar], _ statement: Statement, _ types: [PostgresType]) -> Bool {
         let oids = types.map(\.rawValue)
         return unsafe PQsendPrepare(connection, name, statement.sql, Int32(types.count), oids) == 1
     }
 
-    func sendPrepared(_ name: String, _ parameters: borrowing Parameters) -> Bool {
+    func sendPrepared(_ name: [CChar], _ parameters: borrowing Parameters) -> Bool {
         unsafe parameters.withPointers { count, _, values, lengths, formats in
             unsafe PQsendQueryPrepared(connection, name, count, values, lengths, formats, 1) == 1
         }
@@ -132,6 +134,13 @@ final class LibPQ: @unchecked Sendable {
         case 1: true
         default: nil
         }
+    }
+
+    /// Keeps what is written from being sent, or sends it: for a burst of groups, since libpq before 17 writes each to the
+    /// socket by itself. No effect on a unix socket.
+    func holdBack(_ isHeld: Bool) {
+        guard canHoldBack else { return }
+        canHoldBack = linux_tcp_cork(socket, isHeld) == 0
     }
 
     // MARK: Receiving

@@ -2,6 +2,8 @@
 struct PreparedStatements {
     final class Entry {
         let name: String
+        /// The name as C wants it, so that no call has to convert it.
+        let cName: [CChar]
         let types: [PostgresType]
         /// Whether the server has acknowledged it.
         var isReady = false
@@ -9,6 +11,7 @@ struct PreparedStatements {
 
         init(_ name: String, _ types: [PostgresType], _ lastUse: UInt64) {
             self.name = name
+            cName = name.utf8.map { CChar(bitPattern: $0) } + [0]
             self.types = types
             self.lastUse = lastUse
         }
@@ -16,11 +19,11 @@ struct PreparedStatements {
 
     /// How to send a statement.
     enum Choice {
-        case prepared(name: String)
+        case prepared(name: [CChar])
         /// Prepare it in front of its first use.
         ///
         /// `evicted` has to be deallocated first.
-        case prepare(name: String, evicted: (Statement, Entry)?)
+        case prepare(name: [CChar], evicted: (Statement, Entry)?)
         /// Send its text: its preparation is still on the way (and could fail), or its types are others this time.
         case unnamed
     }
@@ -41,7 +44,7 @@ struct PreparedStatements {
         if let entry = entries[statement] {
             guard entry.isReady, parameters.haveTypes(entry.types) else { return .unnamed }
             entry.lastUse = uses
-            return .prepared(name: entry.name)
+            return .prepared(name: entry.cName)
         }
         var evicted: (Statement, Entry)?
         if entries.count >= maximum {
@@ -53,7 +56,7 @@ struct PreparedStatements {
         made += 1
         let entry = Entry("s\(made)", parameters.types, uses)
         entries[statement] = entry
-        return .prepare(name: entry.name, evicted: evicted)
+        return .prepare(name: entry.cName, evicted: evicted)
     }
 
     /// The server answered a preparation.

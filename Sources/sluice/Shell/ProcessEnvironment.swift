@@ -19,6 +19,6 @@ enum ProcessEnvironment {
         }
     }
 
-    /// This machine's name, for people.
-    static var host: String { ProcessInfo.processInfo.hostName }
+    /// This machine's name, for people: `SLUICE_HOST`, or what the system calls it.
+    static var host: String { variable("SLUICE_HOST") ?? ProcessInfo.processInfo.hostName }
 }

@@ -225,6 +225,15 @@ let package = Package(
             resources: [.embedInCode("Backends")]
         ),
         .testTarget(
+            name: "SupervisorTests",
+            dependencies: [
+                "Supervisor", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["sluice", "TestSupport", "Domain", "Queue", "Postgres"]
         ),

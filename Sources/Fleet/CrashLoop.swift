@@ -41,12 +41,12 @@ package struct CrashLoop: Sendable, Hashable {
         // The first end of each worker costs no pause.
         let round = (endsSinceHealthy - 1) / width
         guard round > 0 else { return .restart(at: now) }
-        let pause = RestartPolicy.doubled(policy.minimumPause, times: round - 1, maximum: policy.maximumPause)
+        let pause = policy.minimumPause.doubled(times: round - 1, maximum: policy.maximumPause)
         return .restart(at: now + pause * Double.random(in: 0.5...1, using: &generator))
     }
 
     private mutating func hold(at now: Duration, _ reason: String) -> Decision {
-        let time = RestartPolicy.doubled(policy.minimumHold, times: holds, maximum: policy.maximumHold)
+        let time = policy.minimumHold.doubled(times: holds, maximum: policy.maximumHold)
         holds += 1
         ends = []
         return .hold(until: now + time, reason: "held for \(time): \(reason)")

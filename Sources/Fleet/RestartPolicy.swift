@@ -16,11 +16,4 @@ package struct RestartPolicy: Sendable, Hashable {
 
     /// The defaults.
     package init() {}
-
-    /// `base` doubled `times` times, at most `maximum`.
-    static func doubled(_ base: Duration, times: Int, maximum: Duration) -> Duration {
-        var result = base
-        for _ in 0..<max(0, min(times, 64)) where result < maximum { result = result * 2 }
-        return min(result, maximum)
-    }
 }

@@ -52,9 +52,6 @@ package struct RetryPolicy: Sendable, Hashable {
 
     /// The most the wait after the `failures`-th failure can be.
     package func ceiling(failures: Int) -> Duration {
-        // Doubled step by step, since a shift by the number of failures would overflow for patient callers.
-        var ceiling = base
-        for _ in 1..<max(2, min(failures, 64)) where failures > 1 && ceiling < cap { ceiling = min(cap, ceiling * 2) }
-        return min(cap, ceiling)
+        base.doubled(times: failures - 1, maximum: cap)
     }
 }

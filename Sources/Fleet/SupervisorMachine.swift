@@ -105,7 +105,10 @@ package struct SupervisorMachine: Sendable {
     struct Gate {
         let revision: Int32
         var loop: CrashLoop
+        /// No start before this time.
         var opens = Duration.zero
+        /// Until when a hold lasts that has been said.
+        var heldUntil = Duration.zero
     }
 
     enum Leadership: Hashable {
@@ -202,7 +205,8 @@ package struct SupervisorMachine: Sendable {
         case .restart(let time): gate.opens = max(gate.opens, time)
         case .hold(let time, let reason):
             // Ends of others may arrive during a hold: it has been said already.
-            if gate.opens <= now { actions.append(.hold(deployment: want.deployment, reason: reason)) }
+            if gate.heldUntil <= now { actions.append(.hold(deployment: want.deployment, reason: reason)) }
+            gate.heldUntil = max(gate.heldUntil, time)
             gate.opens = max(gate.opens, time)
         }
         gates[want.deployment] = gate

@@ -1,1 +1,180 @@
-// Filled in by its first commit.
+import Fleet
+package import Logging
+package import Postgres
+import Queue
+package import ServiceLifecycle
+import Telemetry
+
+/// Keeps the worker processes of this host: starts as many as are wanted, starts those again that end, and tells the
+/// database of every end, so that a dead worker's jobs are queued again at once.
+///
+/// What to do is decided by `SupervisorMachine`; this is its hands. `run` returns when, after a graceful shutdown, the last
+/// worker has ended and been reported. When its task is cancelled instead, its workers are ended within two seconds. When
+/// its process is killed, its workers see their lifeline close and end by themselves.
+///
+/// It holds three connections while it leads, one while it stands by.
+package final class Supervisor: Service {
+    /// Something the main loop has to know.
+    private enum Event: Sendable {
+        case happened(SupervisorMachine.Event)
+        /// A child ended, with what the report needs.
+        case ended(SupervisorMachine.Child, EndReporter.Report)
+    }
+
+    private let settings: Settings
+    private let database: ConnectionConfiguration
+    private let logger: Logger
+    private let link = DatabaseLink()
+    private let memory: MemoryWatch
+    private let directory: RunDirectory
+    private let events: AsyncStream<Event>
+    /// Bounded by what the children and the poll can have in flight: a few events each.
+    private let emit: AsyncStream<Event>.Continuation
+
+    /// A supervisor that will do as `settings` say.
+    ///
+    /// - Throws: `PostgresError` with `invalidConfiguration` when the connection string is malformed.
+    package init(settings: Settings, logger: Logger) throws(PostgresError) {
+        var database = try ConnectionConfiguration(settings.conninfo)
+        database.applicationName = "sluice supervisor"
+        self.database = database
+        self.settings = settings
+        self.logger = logger
+        memory = MemoryWatch(limit: settings.memoryLimit)
+        directory = RunDirectory(path: settings.runDirectory)
+        (events, emit) = AsyncStream.makeStream(of: Event.self)
+    }
+
+    /// Works until graceful shutdown is complete. To be called once.
+    ///
+    /// - Throws: when the run directory cannot be made; `CancellationError`.
+    package func run() async throws {
+        try directory.prepare()
+        await withDiscardingTaskGroup { group in
+            let emit = emit
+            let leadership = Leadership(
+                database: database, settings: settings, link: link, logger: logger,
+                emit: { emit.yield(.happened($0)) })
+            group.addTask { await leadership.run() }
+            group.addTask {
+                await self.memory.run { emit.yield(.happened(.exceededMemory($0, bytes: $1))) }
+            }
+            group.addTask {
+                do { try await gracefulShutdown() } catch { return }
+                emit.yield(.happened(.shutdownRequested))
+            }
+            await operate(timers: &group)
+            group.cancelAll()
+        }
+        try Task.checkCancellation()
+    }
+
+    /// Feeds the machine and does what it says, until it is finished and everything is reported.
+    private func operate(timers: inout DiscardingTaskGroup) async {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var random = SystemRandomNumberGenerator()
+        var machine = SupervisorMachine(restarts: settings.restarts, graces: settings.graces)
+        var commands: [SupervisorMachine.Child: AsyncStream<ChildProcess.Command>.Continuation] = [:]
+        var reports: [SupervisorMachine.Child: EndReporter.Report] = [:]
+        var nextTick: Duration?
+        let reporter = EndReporter(queue: Queue(link), patience: settings.reportPatience, logger: logger)
+
+        await withDiscardingTaskGroup { group in
+            for await event in events {
+                let now = clock.now - start
+                let machineEvent: SupervisorMachine.Event
+                switch event {
+                case .happened(let event): machineEvent = event
+                case .ended(let child, let report):
+                    reports[child] = report
+                    machineEvent = .exited(child, report.ending)
+                }
+                if case .ticked = machineEvent { nextTick = nil }
+                for action in machine.handle(machineEvent, at: now, using: &random) {
+                    switch action {
+                    case .spawn(let child, let deployment, _):
+                        // A drain and a kill are all a child is ever told.
+                        let (obeyed, command) = AsyncStream.makeStream(
+                            of: ChildProcess.Command.self, bufferingPolicy: .bufferingOldest(4))
+                        commands[child] = command
+                        group.addTask { await self.live(child, deployment, obeying: obeyed) }
+                    case .drain(let child): commands[child]?.yield(.drain)
+                    case .kill(let child): commands[child]?.yield(.kill)
+                    case .report(let child, let deployment, let ending):
+                        commands[child] = nil
+                        guard var report = reports.removeValue(forKey: child) else { continue }
+                        report.deployment = deployment
+                        report.ending = ending
+                        group.addTask { [report] in await reporter.report(report) }
+                    case .hold(let deployment, let reason):
+                        group.addTask { await self.note(hold: deployment, reason) }
+                    case .wake(let pause):
+                        // A tick that comes too early does no harm, so an earlier one that is set serves as well.
+                        guard nextTick.map({ now + pause < $0 }) ?? true else { continue }
+                        nextTick = now + pause
+                        timers.addTask { [emit] in
+                            do { try await Task.sleep(for: pause) } catch { return }
+                            emit.yield(.happened(.ticked))
+                        }
+                    }
+                }
+                if machine.isFinished { break }
+            }
+        }
+    }
+
+    /// The life of one child process.
+    private func live(
+        _ child: SupervisorMachine.Child, _ deployment: String, obeying commands: AsyncStream<ChildProcess.Command>
+    ) async {
+        var logger = logger
+        logger[metadataKey: LogKey.deployment] = "\(deployment)"
+        let board = directory.board(of: child)
+        let process = ChildProcess(
+            executable: settings.executable,
+            arguments: settings.arguments(.init(deployment: deployment, slotBoardPath: board)),
+            environment: settings.workerEnvironment)
+        var output = WorkerOutput(logger: logger)
+        func ended(_ ending: WorkerEnding, _ seenAt: ContinuousClock.Instant) {
+            memory.ended(child)
+            emit.yield(
+                .ended(
+                    child,
+                    EndReporter.Report(
+                        deployment: deployment, ending: ending, lastWords: output.lastWords, slotBoardPath: board,
+                        seenAt: seenAt)))
+        }
+        do {
+            let end = try await process.run(obeying: commands, output: &output) { processID in
+                logger.info("A worker was started.", metadata: [LogKey.processID: "\(processID)"])
+                memory.started(child, processID: processID)
+                emit.yield(.happened(.spawned(child, processID: processID)))
+            }
+            ended(WorkerEnding(end.status, lastMessage: end.lastMessage), end.seenAt)
+        } catch .notStarted(let error) {
+            logger.error("A worker could not be started.", metadata: [LogKey.error: "\(error)"])
+            emit.yield(.happened(.spawnFailed(child, cause: "\(error)")))
+        } catch .lost(let error) {
+            ended(WorkerEnding("it was lost sight of: \(error)"), .now)
+        }
+    }
+
+    private static let noteStatement = Statement("note", "select sluice.note($1::text, $2::text, $3::text)")
+
+    /// Says that a deployment is not started for a while, in the log and as a row.
+    private func note(hold deployment: String, _ reason: String) async {
+        logger.error(
+            "A deployment's workers keep ending: none is started for a while.",
+            metadata: [LogKey.deployment: "\(deployment)", LogKey.reason: "\(reason)"])
+        var parameters = Parameters()
+        parameters.append("deployment_held")
+        parameters.append("deployment \(deployment)")
+        parameters.append("\(reason), on \(settings.host)")
+        do {
+            _ = try await link.query(Self.noteStatement, parameters)
+        } catch {
+            logger.warning("A decision was not recorded.", metadata: [LogKey.error: "\(error)"])
+        }
+    }
+}

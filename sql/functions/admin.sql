@@ -129,3 +129,8 @@ language sql stable as $$
 $$;
 comment on function sluice.overview() is
     'One row a deployment with what waits for its model. Counts every waiting row: for people, not for every second.';
+
+create or replace function sluice.note(p_kind text, p_subject text, p_reason text) returns void language sql as $$
+    insert into sluice.event (kind, subject, reason) values (p_kind, left(p_subject, 500), left(p_reason, 500))
+$$;
+comment on function sluice.note(text, text, text) is 'Records a decision that changes no other row, with its one-line reason.';

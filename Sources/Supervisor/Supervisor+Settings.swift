@@ -1,0 +1,77 @@
+package import Fleet
+package import Logging
+
+extension Supervisor {
+    /// What a supervisor is told when it starts.
+    package struct Settings: Sendable {
+        /// One worker process that is to be started.
+        package struct Launch: Sendable, Hashable {
+            /// The deployment it is to host.
+            package var deployment: String
+            /// Where it is to keep its slot board.
+            package var slotBoardPath: String
+        }
+
+        /// The libpq connection string of the queue. It must lead to the server itself, not to a transaction pooler: a lock
+        /// of the session decides who leads. Workers get it as `SLUICE_DATABASE_URL`, never as an argument, which anyone on
+        /// the machine could read.
+        package var conninfo: String
+        /// A folder of this supervisor's own, for slot boards. Made when it is not there.
+        package var runDirectory: String
+        /// This machine's name, for people.
+        package var host: String
+        /// Where workers may load backends from, given to them as `SLUICE_BACKEND_DIRECTORIES`, separated by colons.
+        package var backendDirectories: [String]
+        /// The program to start. Default: this one.
+        package var executable = "/proc/self/exe"
+        /// Its arguments. Default: `worker --deployment NAME --slot-board PATH --supervised`.
+        package var arguments: @Sendable (Launch) -> [String] = { launch in
+            ["worker", "--deployment", launch.deployment, "--slot-board", launch.slotBoardPath, "--supervised"]
+        }
+        /// Our own environment, of which workers get what `passedVariables` and `passedPrefixes` let through.
+        package var environment: [String: String] = [:]
+        /// Names of variables workers get.
+        package var passedVariables: Set = ["PATH", "HOME", "LANG", "TZ"]
+        /// Beginnings of names of variables workers get: settings of ours, and what libpq reads.
+        package var passedPrefixes = ["SLUICE_", "PG"]
+        /// When workers that ended are started again.
+        package var restarts = RestartPolicy()
+        /// How long workers may take to end.
+        package var graces = SupervisorMachine.Graces()
+        /// Resident bytes past which a worker is killed, and the jobs it runs charged; nil for no limit.
+        package var memoryLimit: Int?
+        /// How long the end of a worker is kept trying to be told to a database that is away. Past this, and past the
+        /// worker's lease, others have noticed.
+        package var reportPatience = Duration.seconds(60)
+        /// How often is looked at what is wanted when no notification comes.
+        package var pollInterval = Duration.seconds(2)
+        /// How often a supervisor that does not lead tries to.
+        package var campaignInterval = Duration.seconds(1)
+        /// Whether this supervisor does the queue's maintenance while it leads.
+        package var isMaintaining = true
+        /// Least severe level workers log.
+        package var workerLogLevel = Logger.Level.info
+
+        /// The settings of a supervisor of the queue at `conninfo`.
+        package init(conninfo: String, runDirectory: String, host: String, backendDirectories: [String]) {
+            self.conninfo = conninfo
+            self.runDirectory = runDirectory
+            self.host = host
+            self.backendDirectories = backendDirectories
+        }
+
+        /// The environment of a worker.
+        var workerEnvironment: [String: String] {
+            var passed = environment.filter { name, _ in
+                passedVariables.contains(name) || passedPrefixes.contains { name.hasPrefix($0) }
+            }
+            passed["SLUICE_DATABASE_URL"] = conninfo
+            passed["SLUICE_HOST"] = host
+            passed["SLUICE_BACKEND_DIRECTORIES"] = backendDirectories.joined(separator: ":")
+            // Their lines are read here and logged again.
+            passed["SLUICE_LOG_FORMAT"] = "json"
+            passed["SLUICE_LOG_LEVEL"] = workerLogLevel.rawValue
+            return passed
+        }
+    }
+}

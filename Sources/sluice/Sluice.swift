@@ -6,7 +6,12 @@ struct Sluice: AsyncParsableCommand {
     static let groups = [
         CommandGroup(
             name: "Work",
-            subcommands: []),
+            subcommands: [
+                SubmitCommand.self,
+                JobsCommand.self,
+                BatchCommand.self,
+                DemoCommand.self,
+            ]),
         CommandGroup(
             name: "Operate",
             subcommands: [
@@ -24,6 +29,7 @@ struct Sluice: AsyncParsableCommand {
             name: "Develop",
             subcommands: [
                 BackendsCommand.self,
+                BenchCommand.self,
                 ExitCodesCommand.self,
             ]),
     ]

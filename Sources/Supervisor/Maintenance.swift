@@ -1,7 +1,7 @@
 package import Logging
 package import Postgres
-package import Queue
-package import ServiceLifecycle
+import Queue
+import ServiceLifecycle
 import Telemetry
 
 /// Keeps the queue in shape: queues due jobs, ends expired ones, takes leases of the dead back, settles batches, sweeps

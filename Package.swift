@@ -81,6 +81,7 @@ let package = Package(
             name: "Queue",
             dependencies: ["Domain", "Postgres", "SQLFiles", .product(name: "Crypto", package: "swift-crypto")]
         ),
+        .target(name: "BatchLoading", dependencies: ["BatchFile", "Domain", "Postgres", "Queue"]),
         .target(
             name: "PrivatePostgres",
             dependencies: [
@@ -149,11 +150,12 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .executableTarget(name: "BenchScratch", dependencies: ["Postgres", "CBaseline", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "BatchFile", "CBaseline", "CLinux", "Domain", "Lifeline", "Postgres", "PrivatePostgres",
-                "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
+                "BackendHost", "BatchFile", "BatchLoading", "CBaseline", "CLinux", "Domain", "Lifeline", "Postgres",
+                "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -206,6 +208,13 @@ let package = Package(
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
+        .testTarget(
+            name: "BatchLoadingTests",
+            dependencies: [
+                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport", "sluice",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]
+        ),
         .testTarget(
             name: "BackendHostTests",
             dependencies: [

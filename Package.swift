@@ -27,7 +27,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
@@ -81,6 +80,7 @@ let package = Package(
             name: "Queue",
             dependencies: ["Domain", "Postgres", "SQLFiles", .product(name: "Crypto", package: "swift-crypto")]
         ),
+        .target(name: "BatchLoading", dependencies: ["BatchFile", "Domain", "Postgres", "Queue"]),
         .target(
             name: "PrivatePostgres",
             dependencies: [
@@ -143,7 +143,7 @@ let package = Package(
         .target(
             name: "Bench",
             dependencies: [
-                "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
+                "BatchFile", "BatchLoading", "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -152,12 +152,12 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor",
-                "Telemetry", "Worker",
+                "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Lifeline", "Postgres",
+                "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -205,6 +205,13 @@ let package = Package(
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
         .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
+        .testTarget(
+            name: "BatchLoadingTests",
+            dependencies: [
+                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport", "sluice",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]
+        ),
         .testTarget(
             name: "BackendHostTests",
             dependencies: [

@@ -72,10 +72,12 @@ extension Queue {
     private static let createStatement = Statement(
         "batch_create",
         "select * from sluice.batch_create($1::text, $2::text::sluice.job_kind, $3::text, $4::int, $5::text)")
+    private static let unknownModelsStatement = Statement(
+        "unknown_models", "select * from sluice.unknown_models($1::text[])")
     private static let chunkBeginStatement = Statement(
         "batch_chunk_begin", "select * from sluice.batch_chunk_begin($1::int, $2::text[], $3::int[], $4::int)")
     private static let chunkEndStatement = Statement(
-        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint)")
+        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::int[])")
     private static let progressStatement = Statement("batch_progress", "select * from sluice.batch_progress($1)")
     private static let listBatchesStatement = Statement("list_batches", "select * from sluice.list_batches($1)")
     private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
@@ -86,6 +88,12 @@ extension Queue {
         copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
         from stdin (format text)
         """
+
+    /// Which of `names` are no models, and some models there are.
+    package func unknownModels(among names: [String]) async throws(QueueError) -> (names: [String], known: [String]) {
+        let rows = try await call(Self.unknownModelsStatement) { $0.append(names) }
+        return try first(of: rows) { row throws(PostgresError) in (try row.decode(0), try row.decode(1)) }
+    }
 
     /// Opens a batch of `total` jobs, or takes up the unfinished one of the same digest.
     package func openBatch(
@@ -107,6 +115,8 @@ extension Queue {
     }
 
     /// Opens a chunk, inside the caller's transaction; the caller then copies its jobs with `copyChunkSQL`.
+    ///
+    /// The next chunk may be opened, on another connection, once all of this one is copied.
     ///
     /// - Throws: `batchClosed` when somebody cancelled or finished loading the batch, `unknownModel`.
     package func beginChunk(
@@ -132,12 +142,17 @@ extension Queue {
     }
 
     /// Queues the jobs that were copied; they run when the caller's transaction commits. Returns the lines loaded so far.
-    package func endChunk(batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64) async throws(QueueError) -> Int32 {
+    ///
+    /// - Throws: `batchClosed` when these lines are loaded already, or somebody cancelled the batch.
+    package func endChunk(
+        batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64, models: [Int32]
+    ) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.chunkEndStatement) {
             $0.append(batch)
             $0.append(firstLine)
             $0.append(lines)
             $0.append(afterID)
+            $0.append(models)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }

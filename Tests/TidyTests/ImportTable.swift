@@ -29,6 +29,7 @@ enum ImportTable {
         "Postgres": system.union(["CPostgres", "CLinux", "DequeModule", "HeapModule", "Logging"]),
         "SQLFiles": [],
         "Queue": system.union(["Domain", "Postgres", "SQLFiles", "Crypto", "Logging"]),
+        "BatchLoading": system.union(["BatchFile", "Domain", "Postgres", "Queue"]),
         "PrivatePostgres": system.union(["Logging", "ServiceLifecycle", "Subprocess"]),
         // Backends.
         "BackendKit": system.union(["BackendABI", "JSONText"]),
@@ -39,10 +40,8 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "Bench", "CBaseline", "Histogram", "PrivatePostgres",
-            "Subprocess",
-            "Supervisor",
-            "Terminal", "Worker",
+            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CBaseline", "Histogram", "Lifeline",
+            "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
     ]

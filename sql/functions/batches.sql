@@ -21,6 +21,16 @@ end $$;
 comment on function sluice.batch_create is
     'Opens a batch of p_total jobs, or takes up the unfinished one of the same digest: loading goes on after the lines loaded.';
 
+create or replace function sluice.unknown_models(p_names text[])
+returns table (names text[], known text[]) language sql stable as $$
+    select
+        coalesce((select array_agg(n order by n) from unnest(p_names) n
+            where not exists (select from sluice.model m where m.name = n)), '{}'),
+        coalesce((select array_agg(m.name order by m.name)
+            from (select m.name from sluice.model m order by m.name limit 20) m), '{}')
+$$;
+comment on function sluice.unknown_models(text[]) is 'Which of some names are no models, and models there are (20 at most).';
+
 create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
 returns table (model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, after_id bigint)
 language plpgsql as $$
@@ -29,8 +39,8 @@ declare
     v_batch sluice.batch;
     v_tenant sluice.tenant;
 begin
-    -- The lock serialises two loaders of one batch; it is held until the chunk commits.
-    select * into v_batch from sluice.batch b where b.id = p_batch for update;
+    -- No lock: a loader copies a chunk while the one before is being ended on its other connection.
+    select * into v_batch from sluice.batch b where b.id = p_batch;
     if v_batch.state is distinct from 'loading' then
         raise exception using errcode = 'SL011', message = format('Batch %s is not being loaded any more.', p_batch);
     end if;
@@ -44,20 +54,25 @@ begin
         join sluice.model m on m.id = k.id;
 end $$;
 comment on function sluice.batch_chunk_begin is
-    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get, and the id after which they will lie. The caller COPYs them into sluice.job and calls batch_chunk_end.';
+    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get, and the id after which they will lie. The caller COPYs them into sluice.job and calls batch_chunk_end. The next chunk may be opened, elsewhere, once all of this one is copied.';
 
-create or replace function sluice.batch_chunk_end(p_batch int, p_first_line int, p_lines int, p_after_id bigint)
+-- Its parameters have changed, which "or replace" takes for another function.
+drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
+create or replace function sluice.batch_chunk_end(
+    p_batch int, p_first_line int, p_lines int, p_after_id bigint, p_model_ids int[])
 returns int language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
-    v_last bigint := pg_sequence_last_value('sluice.job_id');
+    v_ring smallint := pg_sequence_last_value('sluice.ring_ready');
+    v_last bigint;
     v_count int;
     v_loaded int;
-    v_total int;
 begin
+    -- The next chunk of the same batch may be on its way already, above this one and not yet visible.
+    select j.id into v_last from sluice.job j where j.id > p_after_id and j.batch_id = p_batch order by j.id desc limit 1;
     insert into sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring)
-    select j.key, j.id, j.model_id, j.tenant_id, j.batch_id, j.priority, j.bucket, pg_sequence_last_value('sluice.ring_ready')
+    select j.key, j.id, j.model_id, j.tenant_id, j.batch_id, j.priority, j.bucket, v_ring
     from sluice.job j
     where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch;
     get diagnostics v_count = row_count;
@@ -65,23 +80,23 @@ begin
         raise exception using errcode = 'SL011', message = 'The chunk does not hold as many jobs as it said.';
     end if;
     insert into sluice.batch_chunk (batch_id, first_line, lines, first_id, last_id)
-    values (p_batch, p_first_line, p_lines, p_after_id + 1, v_last);
+    values (p_batch, p_first_line, p_lines, p_after_id + 1, v_last)
+    on conflict do nothing;
+    -- Two loaders of one batch meet here: the second waits for the first, finds its lines loaded, and is rolled back.
     update sluice.batch b
     set loaded = b.loaded + p_lines,
         state = case when b.loaded + p_lines = b.total then 'running' else b.state end,
         loaded_at = case when b.loaded + p_lines = b.total then clock_timestamp() end
     where b.id = p_batch and b.state = 'loading' and b.loaded = p_first_line
-    returning b.loaded, b.total into v_loaded, v_total;
+    returning b.loaded into v_loaded;
     if not found then
         raise exception using errcode = 'SL011', message = format('Batch %s was loaded by somebody else meanwhile.', p_batch);
     end if;
-    perform sluice.wake(m.model_id) from (
-        select distinct j.model_id from sluice.job j
-        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch) m;
+    perform sluice.wake(m) from unnest(p_model_ids) m;
     return v_loaded;
 end $$;
 comment on function sluice.batch_chunk_end is
-    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0.';
+    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0; p_model_ids are the models of the chunk. SL011: its lines are loaded already, or the batch is closed.';
 
 create or replace function sluice.batch_progress(p_batch int)
 returns table (

@@ -1,0 +1,27 @@
+import Foundation
+
+/// What this process was started with.
+enum ProcessEnvironment {
+    /// All environment variables.
+    static var variables: [String: String] { ProcessInfo.processInfo.environment }
+
+    /// A variable that is set and not empty.
+    static func variable(_ name: String) -> String? {
+        variables[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The absolute path of this program, or nil when the system does not say.
+    static var program: String? {
+        do {
+            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        } catch {
+            return nil
+        }
+    }
+
+    /// This process's number.
+    static var processID: Int32 { ProcessInfo.processInfo.processIdentifier }
+
+    /// This machine's name, for people: `SLUICE_HOST`, or what the system calls it.
+    static var host: String { variable("SLUICE_HOST") ?? ProcessInfo.processInfo.hostName }
+}

@@ -1,0 +1,119 @@
+import Postgres
+import Queue
+import Terminal
+
+/// Deployments, workers and batches at one time.
+struct StatusReport {
+    /// Batches shown, the newest.
+    static let batchLimit: Int32 = 10
+
+    private(set) var deployments: TextTable
+    private(set) var workers: TextTable
+    private(set) var batches: TextTable
+
+    private static let workersStatement = Statement(
+        "status_workers",
+        """
+        select w.id, d.name, w.host, w.pid, w.state::text, extract(epoch from clock_timestamp() - w.started_at)::float8,
+            extract(epoch from clock_timestamp() - h.beat_at)::float8,
+            (select count(*) from sluice.running l where l.worker_id = w.id), w.slots, w.cause
+        from sluice.worker w
+        join sluice.deployment d on d.id = w.deployment_id
+        left join sluice.worker_heartbeat h on h.worker_id = w.id
+        where w.ended_at is null or (w.state = 'dead' and w.ended_at > clock_timestamp() - interval '10 minutes')
+        order by w.ended_at is not null, d.name, w.id
+        limit 200
+        """)
+
+    /// Asks the database.
+    init(_ session: Session) async throws {
+        deployments = Self.table(of: try await session.queue.overview())
+        workers = try Self.workers(try await session.connection.query(Self.workersStatement))
+        batches = Self.table(of: try await session.queue.batches(limit: Self.batchLimit))
+    }
+
+    /// All of it as one object.
+    var json: JSONOutput {
+        [
+            "deployments": .array(deployments.json), "workers": .array(workers.json), "batches": .array(batches.json),
+        ]
+    }
+
+    /// All of it for people; what is empty is left out.
+    func lines(width: Int?, palette: Palette) -> [String] {
+        guard !deployments.rows.isEmpty else {
+            return ["There is no model yet. Declare one with `sluice deploy MODEL NAME --backend mock`."]
+        }
+        var lines: [String] = []
+        for (title, table) in [("Deployments", deployments), ("Workers", workers), ("Batches", batches)]
+        where !table.rows.isEmpty {
+            if !lines.isEmpty { lines.append("") }
+            lines.append(palette.paint(title, .bold))
+            lines += table.lines(width: width, palette: palette)
+        }
+        return lines
+    }
+
+    private static func table(of overview: [DeploymentOverview]) -> TextTable {
+        var table = TextTable([
+            .init("model", key: "model", canShrink: true), .init("deployment", key: "deployment", canShrink: true),
+            .init("backend", key: "backend", canShrink: true), .init("state", key: "state"),
+            .init("workers", key: "workers"), .init("wanted", key: "workers_wanted"), .init("slots", key: "slots"),
+            .init("running", key: "running"), .init("waiting", key: "ready"), .init("scheduled", key: "scheduled"),
+            .init("suspect", key: "suspects"), .init("oldest", key: "oldest_ready_seconds"),
+        ])
+        for row in overview {
+            let state =
+                row.deployment == nil
+                ? "undeployed" : row.paused ? "paused" : row.workersLive < row.workersWanted ? "degraded" : "ok"
+            table.append([
+                .text(row.model), row.deployment.map { .text($0) } ?? .none, row.backend.map { .text($0) } ?? .none,
+                .word(state), .count(Int64(row.workersLive)), .count(Int64(row.workersWanted)),
+                .count(Int64(row.slots)), .count(row.running), .count(row.ready), .count(row.scheduled),
+                .count(row.suspects), row.oldestReadySeconds.map { .duration(.seconds($0)) } ?? .none,
+            ])
+        }
+        return table
+    }
+
+    private static func workers(_ rows: Rows) throws(PostgresError) -> TextTable {
+        var table = TextTable([
+            .init("worker", key: "worker"), .init("deployment", key: "deployment", canShrink: true),
+            .init("host", key: "host", canShrink: true), .init("pid", key: "pid"), .init("state", key: "state"),
+            .init("age", key: "age_seconds"), .init("heartbeat", key: "heartbeat_age_seconds"),
+            .init("running", key: "running"), .init("slots", key: "slots"),
+            .init("cause", key: "cause", canShrink: true),
+        ])
+        for row in rows {
+            let age: Double = try row.decode(5)
+            let beat: Double? = try row.decode(6)
+            let cause: String? = try row.decode(9)
+            let processID: Int32 = try row.decode(3)
+            let slots: Int32 = try row.decode(8)
+            table.append([
+                .identifier(try row.decode(0)), .text(try row.decode(1)), .text(try row.decode(2)),
+                .identifier(Int64(processID)), .word(try row.decode(4)), .duration(.seconds(age)),
+                beat.map { .duration(.seconds($0)) } ?? .none,
+                .count(try row.decode(7)), .count(Int64(slots)), cause.map { .text($0) } ?? .none,
+            ])
+        }
+        return table
+    }
+
+    private static func table(of batches: [BatchProgress]) -> TextTable {
+        var table = TextTable([
+            .init("batch", key: "batch"), .init("name", key: "name", canShrink: true), .init("state", key: "state"),
+            .init("done", key: "done"), .init("total", key: "total"), .init("share", key: "done_share"),
+            .init("succeeded", key: "succeeded"), .init("failed", key: "failed"),
+        ])
+        for batch in batches {
+            table.append([
+                .identifier(Int64(batch.batch)), .text(batch.name), .word(batch.state.rawValue),
+                .count(Int64(batch.done)),
+                .count(Int64(batch.total)), batch.total > 0 ? .share(Double(batch.done) / Double(batch.total)) : .none,
+                .count(Int64(batch.succeeded)), .count(Int64(batch.done - batch.succeeded)),
+            ])
+        }
+        return table
+    }
+}

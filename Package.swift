@@ -211,8 +211,9 @@ let package = Package(
         .testTarget(
             name: "BatchLoadingTests",
             dependencies: [
-                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport", "sluice",
-                .product(name: "Subprocess", package: "swift-subprocess"),
+                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(

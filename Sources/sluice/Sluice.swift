@@ -6,7 +6,11 @@ struct Sluice: AsyncParsableCommand {
     static let groups = [
         CommandGroup(
             name: "Work",
-            subcommands: []),
+            subcommands: [
+                SubmitCommand.self,
+                JobsCommand.self,
+                BatchCommand.self,
+            ]),
         CommandGroup(
             name: "Operate",
             subcommands: [
@@ -23,6 +27,7 @@ struct Sluice: AsyncParsableCommand {
         CommandGroup(
             name: "Develop",
             subcommands: [
+                DemoCommand.self,
                 BackendsCommand.self,
                 ExitCodesCommand.self,
             ]),

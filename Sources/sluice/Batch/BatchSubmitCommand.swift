@@ -51,7 +51,8 @@ struct BatchSubmitCommand: SluiceCommand {
         let input = try BatchFile(path: file)
         var options = BatchLoader.Options(name: name ?? String(input.path.suffix(1_024)))
         (options.priority, options.tenant, options.skipsInvalid) = (priority, tenant, skipInvalid)
-        let loader = BatchLoader(session.connection, options: options)
+        let second = try await Session.open(session.target, requireSchema: false).connection
+        let loader = BatchLoader(session.connection, second: second, options: options)
         let summary = try await check(input, loader, console)
         var begun: Int32?
         do {

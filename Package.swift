@@ -150,7 +150,9 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .executableTarget(name: "BenchScratch", dependencies: ["Postgres", "CBaseline", .product(name: "Logging", package: "swift-log")]),
+        .executableTarget(
+            name: "BenchScratch",
+            dependencies: ["Postgres", "CBaseline", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(
             name: "sluice",
             dependencies: [
@@ -236,7 +238,12 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["sluice", "TestSupport", "Domain", "Queue", "Postgres"]
+            dependencies: [
+                "sluice", "TestSupport", "Domain", "Queue", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .testTarget(name: "TidyTests", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")]),
     ],

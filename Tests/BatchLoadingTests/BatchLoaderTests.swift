@@ -39,7 +39,7 @@ struct BatchLoaderTests {
     @Test func textThatCopyEscapesArrivesAsItWas() async throws {
         try await Corner.with { corner in
             let content = #"tab\there, line\nbreak, back\\slash, quote\", nothing \\N, 🙂 and \u00e9"#
-            let body = #"{"model": "alpha",	"messages": [{"role": "user", "content": "\#(content)"}]}"#
+            let body = #"{"model": "alpha",\#t"messages": [{"role": "user", "content": "\#(content)"}]}"#
             let line =
                 #"{"custom_id": "a\tb\\n\\N", "method": "POST", "url": "/v1/chat/completions", "body": \#(body)}"#
             let batch = try await corner.load(try corner.file([line], "escapes.jsonl"))

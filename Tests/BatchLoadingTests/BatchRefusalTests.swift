@@ -85,7 +85,8 @@ struct BatchRefusalTests {
             try writer.closeAfter { _ = try writer.writeAll(#"{"custom_id": "XX"#.utf8) }
             let error = await #expect(throws: BatchLoadingError.self) { try await loader.load(file, summary) }
             #expect(error?.code == .fileChanged)
-            let state = "select count(*) from sluice.batch where name = 'changed' and state in ('cancelling', 'cancelled')"
+            let state =
+                "select count(*) from sluice.batch where name = 'changed' and state in ('cancelling', 'cancelled')"
             #expect(try await corner.count(state) == 1)
             let ready = """
                 select count(*) from sluice.ready r join sluice.batch b on b.id = r.batch_id where b.name = 'changed'

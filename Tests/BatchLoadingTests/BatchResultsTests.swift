@@ -8,7 +8,9 @@ import Testing
 @Suite(.database(migrated: true), .timeLimit(.minutes(2)))
 struct BatchResultsTests {
     /// Ends the jobs of `batch` on lines that `condition` chooses.
-    private func end(_ batch: Int32, _ corner: Corner, where condition: String, as state: String, error: String = "null")
+    private func end(
+        _ batch: Int32, _ corner: Corner, where condition: String, as state: String, error: String = "null"
+    )
         async throws
     {
         try await corner.connection.execute(

@@ -60,7 +60,9 @@ struct Corner {
     }
 
     /// Checks and loads `file`.
-    func load(_ file: BatchFile, _ loader: BatchLoader? = nil, tell: (BatchLoader.Event) -> Void = { _ in }) async throws -> Int32 {
+    func load(_ file: BatchFile, _ loader: BatchLoader? = nil, tell: (BatchLoader.Event) -> Void = { _ in })
+        async throws -> Int32
+    {
         let loader = loader ?? self.loader()
         return try await loader.load(file, try await loader.check(file), tell: tell)
     }

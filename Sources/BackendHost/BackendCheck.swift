@@ -4,7 +4,8 @@ internal import Glibc
 
 /// Tries out whether a backend keeps the contract of `sluice_backend.h`.
 ///
-/// It calls the backend in this process, which a bad backend may end: run it in a child.
+/// It calls the backend in this process, which a bad backend may end, or hold up for ever by not returning from a function:
+/// run it in a child with a time limit.
 package struct BackendCheck: Sendable {
     /// One thing that was tried.
     package struct Finding: Sendable, Hashable {

@@ -33,6 +33,8 @@ package final class BackendInstance: Sendable {
 
     deinit {
         if openCalls == 0 { destroy() }
+        // Nobody is in `execute` any more, so every slot has been given back unless its call is still open.
+        if openCalls == 0 { unsafe CallTables.release(parts.table) }
     }
 
     /// Calls the backend has not ended yet, abandoned ones among them.
@@ -72,9 +74,12 @@ package final class BackendInstance: Sendable {
         } onCancel: {
             cancel(id)
         }
-        // An abandoned call keeps its slot: its final gives it back.
-        if case .abandoned = outcome { return outcome }
-        unsafe parts.table.pointee.giveBack(slot)
+        // An abandoned call keeps its slot until its final.
+        if case .abandoned = outcome {
+            unsafe parts.table.pointee.leave(slot)
+        } else {
+            unsafe parts.table.pointee.giveBack(slot)
+        }
         return outcome
     }
 
@@ -147,7 +152,6 @@ package final class BackendInstance: Sendable {
             for slot in 0..<slots {
                 unsafe parts.table.pointee.forgetAbandoned(slot)
             }
-            if openCalls == 0 { unsafe CallTables.release(parts.table) }
         }
     }
 }
@@ -219,11 +223,13 @@ extension BackendInstance {
     private func final(of id: CallID) async -> BackendOutcome {
         let outcome = await unsafe withUnsafeContinuation { waiter in
             let known: BackendOutcome? = unsafe parts.table.pointee.withCall(id.slot) { call in
-                if call.phase == .abandoned { return .abandoned }
                 if let outcome = call.outcome {
                     call.outcome = nil
+                    call.phase = .idle
                     return outcome
                 }
+                // Abandoned, or abandoned and ended since.
+                guard call.phase == .open else { return .abandoned }
                 unsafe call.waiter = waiter
                 return nil
             }

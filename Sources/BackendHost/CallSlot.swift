@@ -39,6 +39,8 @@ struct CallSlot: ~Copyable {
     var isSubmitted = false
     /// How many threads of the host are inside the backend for this call.
     var threadsInside = 0
+    /// Whether the task of an abandoned call is through with the slot; the later of it and the final gives it back.
+    var hasLeft = false
     var waiter: UnsafeContinuation<BackendOutcome, Never>?
     var outcome: BackendOutcome?
     var onChunk: (@Sendable ([UInt8]) -> Void)?

@@ -89,6 +89,7 @@ internal import Synchronization
             call.isCancelled = false
             call.isSubmitted = false
             call.threadsInside = 1
+            call.hasLeft = false
             call.onChunk = onChunk
             return call.generation
         }
@@ -97,16 +98,24 @@ internal import Synchronization
         return CallID(generation: generation, table: number, slot: index)
     }
 
+    /// The task of a call is through with its slot.
+    func leave(_ index: Int) {
+        let isLast = withCall(index) { call in
+            call.hasLeft = true
+            return call.phase != .abandoned
+        }
+        if isLast { giveBack(index) }
+    }
+
     /// After the backend has been destroyed: no final is due any more for a call that was abandoned.
     func forgetAbandoned(_ index: Int) {
-        let wasAbandoned = withCall(index) { call in
-            guard call.phase == .abandoned else { return false }
+        let (wasAbandoned, isLast) = withCall(index) { call in
+            guard call.phase == .abandoned else { return (false, false) }
             call.phase = .idle
-            return true
+            return (true, call.hasLeft)
         }
-        guard wasAbandoned else { return }
-        openCalls.subtract(1, ordering: .relaxed)
-        giveBack(index)
+        if wasAbandoned { openCalls.subtract(1, ordering: .relaxed) }
+        if isLast { giveBack(index) }
     }
 
     /// Ends the call when it is the one meant and still open; otherwise counts.
@@ -115,7 +124,8 @@ internal import Synchronization
     func end(_ id: CallID, _ outcome: BackendOutcome) -> Bool {
         @safe enum Action {
             case resume(UnsafeContinuation<BackendOutcome, Never>, BackendOutcome)
-            case stored, freed, double, stale
+            case stored, double, stale
+            case late(isLast: Bool)
         }
         let action: Action = withCall(id.slot) { call in
             guard call.generation == id.generation else { return .stale }
@@ -132,7 +142,7 @@ internal import Synchronization
                 return unsafe .resume(waiter, outcome)
             case .abandoned:
                 call.phase = .idle
-                return .freed
+                return .late(isLast: call.hasLeft)
             case .ended, .idle:
                 return .double
             }
@@ -145,10 +155,10 @@ internal import Synchronization
         case .stored:
             openCalls.subtract(1, ordering: .relaxed)
             return true
-        case .freed:
+        case .late(let isLast):
             openCalls.subtract(1, ordering: .relaxed)
             staleFinals.add(1, ordering: .relaxed)
-            giveBack(id.slot)
+            if isLast { giveBack(id.slot) }
         case .double: doubleFinals.add(1, ordering: .relaxed)
         case .stale: staleFinals.add(1, ordering: .relaxed)
         }

@@ -1,4 +1,5 @@
 import Domain
+import Postgres
 import Queue
 
 /// What a claim costs with a million jobs waiting against ten thousand.

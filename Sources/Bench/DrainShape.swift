@@ -1,3 +1,5 @@
+import Postgres
+
 /// A full queue drained by real worker processes, against the same functions called by two bare connections.
 package struct DrainShape: Shape {
     package static let name = "drain"

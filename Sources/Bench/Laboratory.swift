@@ -91,6 +91,6 @@ package struct Laboratory: Sendable {
             await execution.teardown(using: options.teardownSequence)
             return result
         }
-        return outcome.value
+        return outcome.closureResult
     }
 }

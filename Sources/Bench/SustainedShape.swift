@@ -1,4 +1,5 @@
 import Postgres
+import Queue
 
 /// Enqueue and drain at once, for a minute, with a snapshot held all the while.
 package struct SustainedShape: Shape {

@@ -37,7 +37,7 @@ import Testing
     @Test func theCallCrossesWhole() async throws {
         let instance = try await puppet(slots: 1)
         let request = BackendCall(
-            job: 18,
+            job: 1_018,
             attempt: 3,
             kind: .embedding,
             body: Array("{\"a\":1}".utf8),
@@ -138,11 +138,11 @@ import Testing
         let instance = try await puppet(slots: 1)
         await withTaskGroup(of: BackendOutcome.self) { group in
             group.addTask { await instance.execute(call(7)) }
-            while instance.openCalls == 0 { await Task.yield() }
+            await hold(1, in: instance)
             group.cancelAll()
             #expect(await instance.execute(call(1)) == failed(.overloaded, "every slot of the backend is taken"))
             // The puppet answers what it holds when it is asked for statistics.
-            while instance.openCalls > 0 { _ = instance.stats() }
+            _ = instance.stats()
             #expect(await group.next() == good("{\"late\":1}"))
         }
         #expect(await instance.execute(call(1)) == good("{\"good\":1}"))
@@ -152,7 +152,7 @@ import Testing
         let instance = try await puppet(slots: 4)
         await withTaskGroup(of: BackendOutcome.self) { group in
             for _ in 0..<4 { group.addTask { await instance.execute(call(7)) } }
-            while instance.openCalls < 4 { await Task.yield() }
+            await hold(4, in: instance)
             instance.abandonAll()
             for await outcome in group { #expect(outcome == .abandoned) }
         }
@@ -161,6 +161,19 @@ import Testing
         #expect(instance.staleFinals == 4)
         #expect(instance.openCalls == 0)
         #expect(await instance.execute(call(1)) == good("{\"good\":1}"))
+    }
+
+    @Test func abandoningRacesWithFinalsWithoutLosingSlots() async throws {
+        let instance = try await puppet(slots: 8)
+        for round in 0..<400 {
+            await withTaskGroup(of: BackendOutcome.self) { group in
+                for number in 0..<8 { group.addTask { await instance.execute(call(number % 2 == 0 ? 2 : 1)) } }
+                for _ in 0..<(round % 5 * 2) { await Task.yield() }
+                instance.abandonAll()
+                await group.waitForAll()
+            }
+            while instance.openCalls > 0 { await Task.yield() }
+        }
     }
 
     @Test func aDestroyedInstanceTakesNoCalls() async throws {
@@ -173,7 +186,7 @@ import Testing
 
     @Test func reportsAreCheckedToBeJSON() async throws {
         let instance = try await puppet()
-        #expect(instance.health() == BackendHealth(state: .strained, detail: Array("{\"fine\":true}".utf8)))
+        #expect(instance.health() == BackendHealth(state: .strained, detail: Array("{\"held\":0}".utf8)))
         // The puppet's statistics lack a bracket.
         #expect(instance.stats() == Array("{}".utf8))
     }
@@ -239,11 +252,20 @@ import Testing
         #expect(await lines.first { _ in true } == "warning: a line")
     }
 
+    /// Waits until the puppet holds that many calls.
+    private func hold(_ count: Int, in instance: BackendInstance) async {
+        while instance.health().detail != Array("{\"held\":\(count)}".utf8) { await Task.yield() }
+    }
+
     /// Executes a call, cancels it once the backend has it, and returns how it ended.
     private func cancelled(_ call: BackendCall, in instance: BackendInstance) async -> BackendOutcome? {
         await withTaskGroup(of: BackendOutcome.self) { group in
             group.addTask { await instance.execute(call) }
-            while instance.openCalls == 0 { await Task.yield() }
+            if call.job == 1_020 {
+                while instance.openCalls == 0 { await Task.yield() }
+            } else {
+                await hold(1, in: instance)
+            }
             group.cancelAll()
             return await group.next()
         }

@@ -32,7 +32,7 @@ enum BackendProducts {
 
     /// A call of the job number the puppet knows.
     static func call(_ job: Int64, streaming: Bool = false) -> BackendCall {
-        BackendCall(job: job, attempt: 1, kind: .chat, body: Array("{}".utf8), isStreaming: streaming)
+        BackendCall(job: 1_000 + job, attempt: 1, kind: .chat, body: Array("{}".utf8), isStreaming: streaming)
     }
 }
 

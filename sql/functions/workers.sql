@@ -77,6 +77,7 @@ declare
     v_deployment int := (select w.deployment_id from sluice.worker w where w.id = p_worker);
     v_model int := (select d.model_id from sluice.deployment d where d.id = v_deployment);
     v_lease record;
+    v_state sluice.job_state;
     v_returned int := 0;
     v_suspected int := 0;
     v_quarantined int := 0;
@@ -89,10 +90,13 @@ begin
         select d.*, d.id = any (coalesce(p_started, '{}')) as charged from d order by d.id
     loop
         if v_lease.cancel_requested then
+            v_state := case when exists (
+                select from sluice.job j where j.id = v_lease.id and j.deadline_at <= clock_timestamp())
+                then 'expired' else 'cancelled' end;
             insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_message)
-            values (v_lease.id, v_lease.started_at, p_worker, v_deployment, v_lease.attempt, 'cancelled', p_message);
+            values (v_lease.id, v_lease.started_at, p_worker, v_deployment, v_lease.attempt, v_state, p_message);
             if v_lease.batch_id is not null then
-                insert into sluice.batch_delta (batch_id, state, jobs) values (v_lease.batch_id, 'cancelled', 1);
+                insert into sluice.batch_delta (batch_id, state, jobs) values (v_lease.batch_id, v_state, 1);
             end if;
         elsif v_lease.charged and v_lease.crashes + 1 >= v_budget then
             insert into sluice.result

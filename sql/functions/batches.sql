@@ -205,9 +205,13 @@ begin
         insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, 'cancelled', v_cancelled);
     end if;
     for v_worker in
-        with l as (
-            update sluice.running l set cancel_requested = true
-            where l.batch_id = p_batch and not l.cancel_requested returning l.worker_id
+        with k as materialized (
+            -- In the order in which a finish locks its jobs, or the two could wait for each other.
+            select l.id, l.ring from sluice.running l
+            where l.batch_id = p_batch and not l.cancel_requested order by l.id for update
+        ), l as (
+            update sluice.running l set cancel_requested = true from k where l.id = k.id and l.ring = k.ring
+            returning l.worker_id
         ) select distinct l.worker_id from l
     loop
         perform pg_notify('sluice_worker_' || v_worker, 'cancel');

@@ -45,8 +45,11 @@ begin
         with c as (
             select d.deadline_at, d.id from sluice.deadline d where d.deadline_at <= clock_timestamp()
             order by d.deadline_at limit p_limit for update skip locked
+        ), e as (
+            delete from sluice.deadline d using c where d.deadline_at = c.deadline_at and d.id = c.id returning d.id
         )
-        delete from sluice.deadline d using c where d.deadline_at = c.deadline_at and d.id = c.id returning d.id
+        -- In the order in which a finish locks its jobs, or the two could wait for each other.
+        select e.id from e order by e.id
     loop
         perform sluice.cancel(v_id, 'its deadline passed', 'expired');
         v_count := v_count + 1;

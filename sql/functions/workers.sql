@@ -83,9 +83,12 @@ declare
     v_quarantined int := 0;
 begin
     for v_lease in
-        with d as (
-            delete from sluice.running l
-            where l.worker_id = p_worker and (p_keep is null or l.id <> all (p_keep)) returning l.*
+        with k as materialized (
+            -- In the order in which a finish locks its jobs, or a zombie's and this could wait for each other.
+            select l.id, l.ring from sluice.running l
+            where l.worker_id = p_worker and (p_keep is null or l.id <> all (p_keep)) order by l.id for update
+        ), d as (
+            delete from sluice.running l using k where l.id = k.id and l.ring = k.ring returning l.*
         )
         select d.*, d.id = any (coalesce(p_started, '{}')) as charged from d order by d.id
     loop

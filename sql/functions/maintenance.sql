@@ -135,8 +135,11 @@ begin
             from pg_inherits i join pg_class c on c.oid = i.inhrelid
             where i.inhparent = ('sluice.' || v_name)::regclass;
             exit when v_from > v_next + v_rows / 2;
-            execute format('create table sluice.%I partition of sluice.%I for values from (%s) to (%s)',
-                v_name || '_' || v_from, v_name, v_from, v_from + v_rows);
+            -- Made apart and attached: CREATE TABLE … PARTITION OF takes the parent's lock against everything, so one
+            -- open enqueue would make it wait, and all others wait behind it.
+            execute format('create table sluice.%I (like sluice.%I including all)', v_name || '_' || v_from, v_name);
+            execute format('alter table sluice.%I attach partition sluice.%I for values from (%s) to (%s)',
+                v_name, v_name || '_' || v_from, v_from, v_from + v_rows);
             v_made := v_made + 1;
         end loop;
     end loop;

@@ -63,11 +63,16 @@ begin
         select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
             d.priority, d.bucket, d.attempt, d.failures + 1, d.crashes
         from d where d.outcome = 'retried' and d.delay_ms > 0
+    ), u as (
+        -- Given back without a try: a suspect is as suspect as before.
+        insert into sluice.suspect (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
+        select d.id, d.model_id, d.tenant_id, d.batch_id, d.priority, d.bucket, d.attempt, d.failures, d.crashes
+        from d where d.outcome = 'released' and d.crashes > 0
     ), q as (
         select count(sluice.place(d.id, sluice.virtual_time(d.model_id, d.priority, d.bucket), d.model_id, d.tenant_id,
             d.batch_id, d.priority, d.bucket, d.attempt,
             (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)) as again
-        from d where d.outcome = 'released' or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
+        from d where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
     )
     select array_agg(d.id), (select q.again from q) into v_done, v_again from d;
 

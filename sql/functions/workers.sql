@@ -118,12 +118,15 @@ begin
                 (id, started_at, worker_id, deployment_id, attempt, outcome, error_class, error_message)
             values (v_lease.id, v_lease.started_at, p_worker, v_deployment, v_lease.attempt,
                 case when v_lease.charged then 'crashed' else 'worker_lost' end::sluice.attempt_outcome, p_class, p_message);
-            if v_lease.charged then
+            -- One that was suspect before and is not charged now is as suspect as before.
+            if v_lease.charged or v_lease.crashes > 0 then
                 insert into sluice.suspect
                     (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
                 values (v_lease.id, v_lease.model_id, v_lease.tenant_id, v_lease.batch_id, v_lease.priority,
-                    v_lease.bucket, v_lease.attempt, v_lease.failures, v_lease.crashes + 1);
-                v_suspected := v_suspected + 1;
+                    v_lease.bucket, v_lease.attempt, v_lease.failures,
+                    v_lease.crashes + case when v_lease.charged then 1 else 0 end);
+                v_suspected := v_suspected + case when v_lease.charged then 1 else 0 end;
+                v_returned := v_returned + case when v_lease.charged then 0 else 1 end;
             else
                 perform sluice.place(v_lease.id,
                     sluice.virtual_time(v_lease.model_id, v_lease.priority, v_lease.bucket), v_lease.model_id,

@@ -19,6 +19,7 @@ as $$
 #variable_conflict use_column
 declare
     v_done bigint[];
+    v_attempts smallint[];
     v_again int;
     v_model int;
     v_deployment int;
@@ -74,12 +75,13 @@ begin
             (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)) as again
         from d where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
     )
-    select array_agg(d.id), (select q.again from q) into v_done, v_again from d;
+    select array_agg(d.id), array_agg(d.attempt), (select q.again from q) into v_done, v_attempts, v_again from d;
 
     if v_again > 0 then perform sluice.wake(v_model); end if;
     if coalesce(cardinality(v_done), 0) < cardinality(p_ids) then
         return query select u.id, u.attempt from unnest(p_ids, p_attempts) u(id, attempt)
-        where u.id <> all (coalesce(v_done, '{}'));
+        where not exists (
+            select from unnest(v_done, v_attempts) d(id, attempt) where d.id = u.id and d.attempt = u.attempt);
     end if;
 end $$;
 comment on function sluice.finish is

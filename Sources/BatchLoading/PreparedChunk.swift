@@ -1,4 +1,4 @@
-import BatchFile
+package import BatchFile
 package import Domain
 package import Postgres
 package import Queue

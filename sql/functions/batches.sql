@@ -6,7 +6,6 @@ returns table (batch_id int, loaded int, state sluice.batch_state, resumed boole
 #variable_conflict use_column
 declare
     v_tenant int := sluice.tenant_id_of(p_tenant);
-    v_id int;
 begin
     -- Two submissions of one file at a time would both find nothing to resume.
     perform pg_advisory_xact_lock(7022, hashtext(v_tenant || p_digest));
@@ -14,9 +13,13 @@ begin
         where b.tenant_id = v_tenant and b.digest = p_digest and b.state in ('loading', 'running')
         order by b.id desc limit 1;
     if found then return; end if;
-    insert into sluice.batch (tenant_id, name, kind, digest, total)
-    values (v_tenant, p_name, p_kind, p_digest, p_total) returning id into v_id;
-    return query select v_id, 0, 'loading'::sluice.batch_state, false;
+    -- One without lines has nothing to load: it would never leave that state.
+    return query
+        insert into sluice.batch as b (tenant_id, name, kind, digest, total, state, loaded_at)
+        values (v_tenant, p_name, p_kind, p_digest, p_total,
+            case when p_total > 0 then 'loading' else 'running' end::sluice.batch_state,
+            case when p_total = 0 then clock_timestamp() end)
+        returning b.id, b.loaded, b.state, false;
 end $$;
 comment on function sluice.batch_create is
     'Opens a batch of p_total jobs, or takes up the unfinished one of the same digest: loading goes on after the lines loaded.';
@@ -59,7 +62,7 @@ comment on function sluice.batch_chunk_begin is
 -- Its parameters have changed, which "or replace" takes for another function.
 drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
 create or replace function sluice.batch_chunk_end(
-    p_batch int, p_first_line int, p_lines int, p_after_id bigint, p_model_ids int[])
+    p_batch int, p_first_line int, p_lines int, p_after_id bigint, p_model_ids int[] default null)
 returns int language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
@@ -92,11 +95,12 @@ begin
     if not found then
         raise exception using errcode = 'SL011', message = format('Batch %s was loaded by somebody else meanwhile.', p_batch);
     end if;
-    perform sluice.wake(m) from unnest(p_model_ids) m;
+    perform sluice.wake(m) from unnest(coalesce(p_model_ids, array(select distinct j.model_id from sluice.job j
+        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch))) m;
     return v_loaded;
 end $$;
 comment on function sluice.batch_chunk_end is
-    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0; p_model_ids are the models of the chunk. SL011: its lines are loaded already, or the batch is closed.';
+    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0; p_model_ids are the models of the chunk (null: they are looked up). SL011: its lines are loaded already, or the batch is closed.';
 
 create or replace function sluice.batch_progress(p_batch int)
 returns table (
@@ -202,9 +206,13 @@ begin
         insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, 'cancelled', v_cancelled);
     end if;
     for v_worker in
-        with l as (
-            update sluice.running l set cancel_requested = true
-            where l.batch_id = p_batch and not l.cancel_requested returning l.worker_id
+        with k as materialized (
+            -- In the order in which a finish locks its jobs, or the two could wait for each other.
+            select l.id, l.ring from sluice.running l
+            where l.batch_id = p_batch and not l.cancel_requested order by l.id for update
+        ), l as (
+            update sluice.running l set cancel_requested = true from k where l.id = k.id and l.ring = k.ring
+            returning l.worker_id
         ) select distinct l.worker_id from l
     loop
         perform pg_notify('sluice_worker_' || v_worker, 'cancel');

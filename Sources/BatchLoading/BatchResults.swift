@@ -1,4 +1,4 @@
-package import BatchFile
+import BatchFile
 import Domain
 package import Queue
 

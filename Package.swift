@@ -27,7 +27,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
@@ -144,22 +143,18 @@ let package = Package(
         .target(
             name: "Bench",
             dependencies: [
-                "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
+                "BatchFile", "BatchLoading", "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .executableTarget(
-            name: "BenchScratch",
-            dependencies: ["Postgres", "CBaseline", .product(name: "Logging", package: "swift-log")]),
-        .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "BatchFile", "BatchLoading", "CBaseline", "CLinux", "Domain", "Lifeline", "Postgres",
+                "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Lifeline", "Postgres",
                 "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -209,7 +204,13 @@ let package = Package(
             name: "PostgresTests",
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
-        .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
+        .testTarget(
+            name: "QueueTests",
+            dependencies: [
+                "Queue", "Postgres", "Domain", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "BackendHost", "Domain", "Queue"]),
         .testTarget(
             name: "BatchLoadingTests",
             dependencies: [

@@ -4,7 +4,9 @@ extension SupervisorMachine {
     mutating func reconcile(at now: Duration, _ actions: inout [Action]) {
         for child in children {
             guard case .draining(let end) = processes[child]?.stage, end <= now else { continue }
-            kill(child, "was killed: it had not ended \(graces.drain) after it was asked to", chargesJobs: false, &actions)
+            kill(
+                child, "was killed: it had not ended \(graces.drain) after it was asked to", chargesJobs: false,
+                &actions)
         }
         if isShuttingDown { return drainAll(at: now, &actions) }
         switch leadership {

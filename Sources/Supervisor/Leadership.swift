@@ -80,7 +80,8 @@ struct Leadership: Sendable {
             let cause = await connection.waitUntilClosed()
             if !Task.isCancelled {
                 logger.warning(
-                    "The connection to the database was lost.", metadata: [LogKey.error: "\(cause.map { "\($0)" } ?? "closed")"])
+                    "The connection to the database was lost.",
+                    metadata: [LogKey.error: "\(cause.map { "\($0)" } ?? "closed")"])
             }
             group.cancelAll()
         }
@@ -96,7 +97,8 @@ struct Leadership: Sendable {
                 complaint.succeeded()
                 emit(
                     .wanted(
-                        wanted.map { .init(deployment: $0.deployment, workers: Int($0.workers), revision: $0.revision) }))
+                        wanted.map { .init(deployment: $0.deployment, workers: Int($0.workers), revision: $0.revision) }
+                    ))
             } catch {
                 if Task.isCancelled || !connection.isOpen { return }
                 complaint.failed(error)

@@ -1,7 +1,7 @@
 package import Logging
 package import Postgres
-package import Queue
-package import ServiceLifecycle
+import Queue
+import ServiceLifecycle
 import Telemetry
 
 /// Keeps the queue in shape: queues due jobs, ends expired ones, takes leases of the dead back, settles batches, sweeps
@@ -96,7 +96,7 @@ package struct Maintenance: Service {
 
     /// Keeps a connection, and runs `work` on each until it is lost.
     private func keep(
-        _ name: String, lockTimeout: Duration, _ work: @Sendable (Queue) async -> Void
+        _ name: String, lockTimeout: Duration, _ work: @escaping @Sendable (Queue) async -> Void
     ) async {
         var database = database
         database.applicationName = "sluice maintenance (\(name))"

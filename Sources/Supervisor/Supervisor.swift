@@ -2,7 +2,7 @@ import Fleet
 package import Logging
 package import Postgres
 import Queue
-package import ServiceLifecycle
+import ServiceLifecycle
 import Telemetry
 
 /// Keeps the worker processes of this host: starts as many as are wanted, starts those again that end, and tells the
@@ -145,18 +145,21 @@ package final class Supervisor: Service {
                         deployment: deployment, ending: ending, lastWords: output.lastWords, slotBoardPath: board,
                         seenAt: seenAt)))
         }
-        do {
+        do throws(ChildProcess.Failure) {
             let end = try await process.run(obeying: commands, output: &output) { processID in
                 logger.info("A worker was started.", metadata: [LogKey.processID: "\(processID)"])
                 memory.started(child, processID: processID)
                 emit.yield(.happened(.spawned(child, processID: processID)))
             }
             ended(WorkerEnding(end.status, lastMessage: end.lastMessage), end.seenAt)
-        } catch .notStarted(let error) {
-            logger.error("A worker could not be started.", metadata: [LogKey.error: "\(error)"])
-            emit.yield(.happened(.spawnFailed(child, cause: "\(error)")))
-        } catch .lost(let error) {
-            ended(WorkerEnding("it was lost sight of: \(error)"), .now)
+        } catch {
+            switch error {
+            case .notStarted(let cause):
+                logger.error("A worker could not be started.", metadata: [LogKey.error: "\(cause)"])
+                emit.yield(.happened(.spawnFailed(child, cause: "\(cause)")))
+            case .lost(let cause):
+                ended(WorkerEnding("it was lost sight of: \(cause)"), .now)
+            }
         }
     }
 

@@ -29,6 +29,7 @@ struct Sluice: AsyncParsableCommand {
             subcommands: [
                 DemoCommand.self,
                 BackendsCommand.self,
+                BenchCommand.self,
                 ExitCodesCommand.self,
             ]),
     ]

@@ -19,6 +19,9 @@ enum ProcessEnvironment {
         }
     }
 
+    /// This process's number.
+    static var processID: Int32 { ProcessInfo.processInfo.processIdentifier }
+
     /// This machine's name, for people: `SLUICE_HOST`, or what the system calls it.
     static var host: String { variable("SLUICE_HOST") ?? ProcessInfo.processInfo.hostName }
 }

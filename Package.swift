@@ -208,8 +208,9 @@ let package = Package(
         .testTarget(
             name: "BatchLoadingTests",
             dependencies: [
-                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport", "sluice",
-                .product(name: "Subprocess", package: "swift-subprocess"),
+                "BatchLoading", "BatchFile", "Domain", "Postgres", "Queue", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(
@@ -232,7 +233,12 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["sluice", "TestSupport", "Domain", "Queue", "Postgres"]
+            dependencies: [
+                "sluice", "TestSupport", "Domain", "Queue", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .testTarget(name: "TidyTests", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")]),
     ],

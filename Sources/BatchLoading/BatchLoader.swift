@@ -140,6 +140,7 @@ package struct BatchLoader: Sendable {
     ///
     /// The tenant is compared by the database.
     private func digest(of summary: BatchSummary) -> String {
-        (summary.sha256 ?? "") + " priority=\(options.priority.rawValue)" + (options.skipsInvalid ? " skip-invalid" : "")
+        (summary.sha256 ?? "") + " priority=\(options.priority.rawValue)"
+            + (options.skipsInvalid ? " skip-invalid" : "")
     }
 }

@@ -143,9 +143,10 @@ extension Queue {
 
     /// Queues the jobs that were copied; they run when the caller's transaction commits. Returns the lines loaded so far.
     ///
+    /// - Parameter models: the models of the chunk; nil: they are looked up, which reads its jobs once more.
     /// - Throws: `batchClosed` when these lines are loaded already, or somebody cancelled the batch.
     package func endChunk(
-        batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64, models: [Int32]
+        batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64, models: [Int32]? = nil
     ) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.chunkEndStatement) {
             $0.append(batch)

@@ -59,7 +59,7 @@ comment on function sluice.batch_chunk_begin is
 -- Its parameters have changed, which "or replace" takes for another function.
 drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
 create or replace function sluice.batch_chunk_end(
-    p_batch int, p_first_line int, p_lines int, p_after_id bigint, p_model_ids int[])
+    p_batch int, p_first_line int, p_lines int, p_after_id bigint, p_model_ids int[] default null)
 returns int language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
@@ -92,11 +92,12 @@ begin
     if not found then
         raise exception using errcode = 'SL011', message = format('Batch %s was loaded by somebody else meanwhile.', p_batch);
     end if;
-    perform sluice.wake(m) from unnest(p_model_ids) m;
+    perform sluice.wake(m) from unnest(coalesce(p_model_ids, array(select distinct j.model_id from sluice.job j
+        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch))) m;
     return v_loaded;
 end $$;
 comment on function sluice.batch_chunk_end is
-    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0; p_model_ids are the models of the chunk. SL011: its lines are loaded already, or the batch is closed.';
+    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0; p_model_ids are the models of the chunk (null: they are looked up). SL011: its lines are loaded already, or the batch is closed.';
 
 create or replace function sluice.batch_progress(p_batch int)
 returns table (

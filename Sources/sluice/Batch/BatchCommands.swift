@@ -87,7 +87,11 @@ struct BatchListCommand: SluiceCommand {
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let batches = try await Session.open(database).queue.batches(limit: limit)
-        if batches.isEmpty { console.note("There are no batches.") } else { try console.show(BatchShown.table(batches)) }
+        if batches.isEmpty {
+            console.note("There are no batches.")
+        } else {
+            try console.show(BatchShown.table(batches))
+        }
         return .ok
     }
 }

@@ -41,13 +41,18 @@ struct BatchFiles: ParsableArguments {
         try files.finish()
         display.advanced(to: Int64(count.total))
         display.finish()
-        if let answers, answers != "-" { console.note("\(HumanFormat.count(Int64(count.succeeded))) answers in \(answers)") }
+        if let answers, answers != "-" {
+            console.note("\(HumanFormat.count(Int64(count.succeeded))) answers in \(answers)")
+        }
         if let errors, errors != "-", count.failed > 0 || invalid != nil { console.note("what failed is in \(errors)") }
         if count.unfinished > 0 {
-            console.note("\(HumanFormat.count(Int64(count.unfinished))) requests have not ended yet and are in neither file")
+            console.note(
+                "\(HumanFormat.count(Int64(count.unfinished))) requests have not ended yet and are in neither file")
         }
         if errors == nil, count.failed > 0 {
-            console.note("\(HumanFormat.count(Int64(count.failed))) failed: `sluice batch results \(batch) --errors FILE` writes why")
+            console.note(
+                "\(HumanFormat.count(Int64(count.failed))) failed: `sluice batch results \(batch) --errors FILE` writes why"
+            )
         }
     }
 }

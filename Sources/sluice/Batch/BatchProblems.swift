@@ -38,7 +38,8 @@ struct BatchProblems {
     /// Lists the first of them.
     func warn(_ console: Console) {
         let count = HumanFormat.count(Int64(summary.problemCount))
-        console.warn("\(path): \(count) of \(HumanFormat.count(Int64(summary.lines + summary.problemCount))) lines are left out")
+        console.warn(
+            "\(path): \(count) of \(HumanFormat.count(Int64(summary.lines + summary.problemCount))) lines are left out")
         tell(Self.warned, console)
     }
 

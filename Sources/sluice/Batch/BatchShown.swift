@@ -10,7 +10,8 @@ enum BatchShown {
             .init("state", key: "state"), .init("total", key: "total"), .init("loaded", key: "loaded"),
             .init("succeeded", key: "succeeded"), .init("failed", key: "failed"),
             .init("cancelled", key: "cancelled"), .init("expired", key: "expired"),
-            .init("quarantined", key: "quarantined"), .init("created", key: "created_at"), .init("took", key: "seconds"),
+            .init("quarantined", key: "quarantined"), .init("created", key: "created_at"),
+            .init("took", key: "seconds"),
         ])
         for batch in batches {
             table.append([
@@ -62,6 +63,8 @@ enum BatchShown {
 extension BatchProgress {
     /// Whether it will not change any more.
     var hasEnded: Bool { endedAt != nil }
+    /// Whether every request has ended, told or not.
+    var isComplete: Bool { state != .loading && done == total }
     /// Requests that ended without an answer.
     var unsuccessful: Int32 { done - succeeded }
 }

@@ -37,7 +37,9 @@ struct BatchSubmitCommand: SluiceCommand {
     @OptionGroup var output: OutputFlags
 
     func validate() throws {
-        guard name.map({ 1...1_024 ~= $0.utf8.count }) ?? true else { throw ValidationError("--name has 1 to 1024 bytes.") }
+        guard name.map({ 1...1_024 ~= $0.utf8.count }) ?? true else {
+            throw ValidationError("--name has 1 to 1024 bytes.")
+        }
         guard wait || files.answers == nil else {
             throw ValidationError("--output goes with --wait: without it, `sluice batch results` writes what is done.")
         }
@@ -51,7 +53,8 @@ struct BatchSubmitCommand: SluiceCommand {
         let input = try BatchFile(path: file)
         var options = BatchLoader.Options(name: name ?? String(input.path.suffix(1_024)))
         (options.priority, options.tenant, options.skipsInvalid) = (priority, tenant, skipInvalid)
-        let loader = BatchLoader(session.connection, options: options)
+        let second = try await Session.open(session.target, requireSchema: false).connection
+        let loader = BatchLoader(session.connection, second: second, options: options)
         let summary = try await check(input, loader, console)
         var begun: Int32?
         do {
@@ -95,7 +98,11 @@ struct BatchSubmitCommand: SluiceCommand {
             switch event {
             case .opened(let batch, let loaded, let resumed):
                 begun(batch)
-                if resumed { console.note("batch \(batch) was begun before: \(HumanFormat.count(Int64(loaded))) requests are loaded already") }
+                if resumed {
+                    console.note(
+                        "batch \(batch) was begun before: \(HumanFormat.count(Int64(loaded))) requests are loaded already"
+                    )
+                }
                 display.resumed(at: Int64(loaded))
             case .loaded(let loaded): display.advanced(to: Int64(loaded))
             }

@@ -38,8 +38,7 @@ struct BatchWait {
                     fix: "Wait on with `sluice batch wait \(batch)`.")
             }
             try await pace.wait(until: deadline)
-            guard let next = try await queue.progress(of: batch) else { throw BatchShown.missing(batch) }
-            last = next
+            last = try await next(batch)
             if last.loaded != loaded || last.state != .loading || last.done < last.loaded {
                 (loaded, newsAt) = (last.loaded, .now)
             } else if ContinuousClock.now - newsAt > Self.loaderSilence {
@@ -52,5 +51,14 @@ struct BatchWait {
         display.total(is: Int64(last.total))
         display.advanced(to: Int64(last.done), failed: Int64(last.unsuccessful))
         return last
+    }
+
+    /// How far the batch is now.
+    private func next(_ batch: Int32) async throws -> BatchProgress {
+        guard let progress = try await queue.progress(of: batch) else { throw BatchShown.missing(batch) }
+        guard progress.isComplete, !progress.hasEnded else { return progress }
+        // All is done, and maintenance would say so within a second: whoever waits for it need not.
+        _ = try await queue.settleBatches()
+        return try await queue.progress(of: batch) ?? progress
     }
 }

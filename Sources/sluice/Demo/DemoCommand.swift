@@ -13,7 +13,8 @@ struct DemoCommand: SluiceCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("The folder for the queue and the answers; otherwise a fresh one in /tmp.", valueName: "dir"),
+        help: ArgumentHelp(
+            "The folder for the queue and the answers; otherwise a fresh one in /tmp.", valueName: "dir"),
         completion: .directory)
     var data: String?
     @Option(help: ArgumentHelp("Prompts in OpenAI's batch format, for the model demo.", valueName: "file"))

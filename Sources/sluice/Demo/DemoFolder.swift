@@ -25,7 +25,8 @@ struct DemoFolder: Sendable {
             do {
                 try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
             } catch {
-                throw CommandFailure(.cannotCreate, "The folder \(path) cannot be made.", fix: "Name another with --data.")
+                throw CommandFailure(
+                    .cannotCreate, "The folder \(path) cannot be made.", fix: "Name another with --data.")
             }
         } else {
             var template = Array("/tmp/sluice-demo-XXXXXX".utf8CString)

@@ -32,7 +32,8 @@ struct DemoHost: Sendable {
             ]),
             platformOptions: options)
         let log = try FileDescriptor.open(
-            FilePath(folder.log), .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
+            FilePath(folder.log), .writeOnly, options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite])
         let outcome = try await Subprocess.run(
             configuration, input: .none, output: .sequence,
             error: .fileDescriptor(log, closeAfterSpawningProcess: true)

@@ -61,7 +61,8 @@ extension DemoReport {
             "queue_seconds": Self.json(queued), "run_seconds": Self.json(ran),
             "kill": kill.map { kill in
                 [
-                    "worker": .integer(kill.worker), "pid": .integer(Int64(kill.processID)), "lost": .integer(kill.lost),
+                    "worker": .integer(kill.worker), "pid": .integer(Int64(kill.processID)),
+                    "lost": .integer(kill.lost),
                     "milliseconds": kill.cost.map { .number($0 / .milliseconds(1)) } ?? .null,
                 ]
             } ?? .null,

@@ -20,6 +20,7 @@ struct DemoReport: Sendable {
     }
 
     var start = Duration.zero
+    /// From the first request queued to the last answer.
     var wall = Duration.zero
     var kill: DemoKill?
     var written = BatchResults.Count()
@@ -36,7 +37,8 @@ struct DemoReport: Sendable {
 
     /// Whether everything is as it has to be.
     var isFlawless: Bool {
-        total > 0 && lost == 0 && twice == 0 && violations.isEmpty && written.succeeded == Int(total) && kill?.cost != nil
+        total > 0 && lost == 0 && twice == 0 && violations.isEmpty && written.succeeded == Int(total)
+            && kill?.cost != nil
     }
 
     private static let counts = Statement(
@@ -51,9 +53,10 @@ struct DemoReport: Sendable {
         select (percentile_cont(0.5) within group (order by q) * 1000000)::bigint,
             (percentile_cont(0.95) within group (order by q) * 1000000)::bigint,
             (percentile_cont(0.5) within group (order by t) * 1000000)::bigint,
-            (percentile_cont(0.95) within group (order by t) * 1000000)::bigint
+            (percentile_cont(0.95) within group (order by t) * 1000000)::bigint,
+            (extract(epoch from max(finished_at) - min(created_at)) * 1000000)::bigint
         from (
-            select extract(epoch from r.started_at - j.created_at)::float8 as q,
+            select r.finished_at, j.created_at, extract(epoch from r.started_at - j.created_at)::float8 as q,
                 extract(epoch from r.finished_at - r.started_at)::float8 as t
             from sluice.job j join sluice.result r on r.id = j.id where j.batch_id = $1::int) x
         """)
@@ -82,6 +85,7 @@ struct DemoReport: Sendable {
             func time(_ column: Int) throws -> Duration { .microseconds(try row.decode(column, as: Int64?.self) ?? 0) }
             queued = Times(median: try time(0), high: try time(1))
             ran = Times(median: try time(2), high: try time(3))
+            wall = try time(4)
         }
         for row in try await connection.query(Self.workers, batch, kill?.worker ?? 0) {
             shares.append(

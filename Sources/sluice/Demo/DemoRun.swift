@@ -11,7 +11,8 @@ struct DemoRun: Sendable {
     let console: Console
 
     /// Slow enough to watch and fast enough not to bore: some six seconds for 250 prompts.
-    private static let mock = #"{"latency_ms": 180, "latency_distribution": "lognormal", "latency_deviation_ms": 70, "completion_tokens": 40}"#
+    private static let mock =
+        #"{"latency_ms": 180, "latency_distribution": "lognormal", "latency_deviation_ms": 70, "completion_tokens": 40}"#
     private static let deployments = ["demo-a", "demo-b"]
     private static let workers: Int32 = 2
     private static let slots: Int32 = 2
@@ -34,14 +35,14 @@ struct DemoRun: Sendable {
         let second = try await Session.open(target)
         try await startWorkers(session)
         step(
-            "The queue is up: a PostgreSQL of its own, \(Self.deployments.count * Int(Self.workers)) workers of \(Self.slots) slots, each with its backend loaded")
+            "The queue is up: a PostgreSQL of its own, \(Self.deployments.count * Int(Self.workers)) workers of \(Self.slots) slots, each with its backend loaded"
+        )
         var report = DemoReport()
         report.start = .now - began
-        let batch = try await load(session, second, &report)
-        let progress = try await watch(batch, session, &report)
+        let batch = try await load(session, second)
+        try await watch(batch, session, &report)
         let written = try await write(batch, session.queue)
         step("Everything has ended; the answers are written")
-        report.wall = progress.endedAt.map { $0 - progress.createdAt } ?? .zero
         try await report.find(batch, written: written, on: session)
         return report
     }
@@ -62,13 +63,14 @@ struct DemoRun: Sendable {
             let rows = try await session.connection.query(Self.ready, Self.deployments, wanted)
             if let row = rows.first, try row.decode(0, as: Bool?.self) == true { return }
             guard ContinuousClock.now < deadline else {
-                throw CommandFailure(.unavailable, "The workers did not start within \(HumanFormat.duration(Self.startLimit)).")
+                throw CommandFailure(
+                    .unavailable, "The workers did not start within \(HumanFormat.duration(Self.startLimit)).")
             }
             try await pace.wait(until: deadline)
         }
     }
 
-    private func load(_ session: Session, _ second: Session, _ report: inout DemoReport) async throws -> Int32 {
+    private func load(_ session: Session, _ second: Session) async throws -> Int32 {
         let file = try BatchFile(path: prompts)
         let loader = BatchLoader(session.connection, second: second.connection, options: .init(name: file.path))
         let summary = try await loader.check(file)
@@ -84,22 +86,24 @@ struct DemoRun: Sendable {
     }
 
     /// Waits for the end, and kills a worker on the way.
-    private func watch(_ batch: Int32, _ session: Session, _ report: inout DemoReport) async throws -> BatchProgress {
+    private func watch(_ batch: Int32, _ session: Session, _ report: inout DemoReport) async throws {
         var display = ProgressDisplay(ProgressMeter("answered"), on: console)
         var pace = JobsPace()
         while true {
             guard let progress = try await session.queue.progress(of: batch) else { throw BatchShown.missing(batch) }
             display.total(is: Int64(progress.total))
             display.advanced(to: Int64(progress.done), failed: Int64(progress.unsuccessful))
-            if progress.hasEnded {
+            if progress.isComplete {
                 display.finish()
-                return progress
+                return
             }
             if report.kill == nil, Double(progress.done) >= Self.killAt * Double(progress.total),
                 let kill = try await DemoKill.killed(on: session)
             {
                 report.kill = kill
-                step("Killed worker \(kill.worker) (process \(kill.processID)) with SIGKILL after \(progress.done) answers, in the middle of \(kill.held)")
+                step(
+                    "Killed worker \(kill.worker) (process \(kill.processID)) with SIGKILL after \(progress.done) answers, in the middle of \(kill.held)"
+                )
             }
             try await pace.wait()
             pace.quicken()

@@ -114,7 +114,8 @@ struct JobsRetryCommand: SluiceCommand {
         if console.options.isJSON {
             try console.show(["retried": .integer(retried), "refused": .integer(Int64(change.refused))])
         } else {
-            try console.show([retried == 1 ? "1 job queued again." : "\(HumanFormat.count(retried)) jobs queued again."])
+            try console.show([retried == 1 ? "1 job queued again." : "\(HumanFormat.count(retried)) jobs queued again."]
+            )
             _ = try change.show(console)
         }
         return change.refused == 0 ? .ok : .failed

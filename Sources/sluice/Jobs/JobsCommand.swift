@@ -13,6 +13,7 @@ extension Priority: ExpressibleByArgument {
         self.init(rawValue: level)
     }
 
+    /// The number.
     public var defaultValueDescription: String { "\(rawValue)" }
 }
 

@@ -20,7 +20,8 @@ enum JobsTime: ExpressibleByArgument {
     case after(Duration)
     case at(String)
 
-    private static let later = Statement("time_after", "select clock_timestamp() + $1::bigint * interval '1 microsecond'")
+    private static let later = Statement(
+        "time_after", "select clock_timestamp() + $1::bigint * interval '1 microsecond'")
     private static let parsed = Statement("time_at", "select $1::text::timestamptz")
 
     init?(argument: String) {

@@ -26,7 +26,8 @@ struct JobsWait {
         var found: [Int64: JobStatus] = [:]
         var pace = JobsPace()
         // One job needs no bar: the answer is the progress.
-        var display = jobs.count > 1 ? ProgressDisplay(ProgressMeter("waiting", total: Int64(jobs.count)), on: console) : nil
+        var display =
+            jobs.count > 1 ? ProgressDisplay(ProgressMeter("waiting", total: Int64(jobs.count)), on: console) : nil
         defer { display?.finish() }
         while true {
             let before = waiting.count
@@ -48,8 +49,10 @@ struct JobsWait {
         for start in stride(from: 0, to: jobs.count, by: Self.pageJobs) {
             let page = Array(jobs[start..<min(start + Self.pageJobs, jobs.count)])
             let known = try await queue.status(of: page)
-            if known.count < Set(page).count, let missing = page.first(where: { id in !known.contains { $0.id == id } }) {
-                throw CommandFailure(.noInput, "There is no job \(missing).", fix: "`sluice jobs list` shows the newest.")
+            if known.count < Set(page).count, let missing = page.first(where: { id in !known.contains { $0.id == id } })
+            {
+                throw CommandFailure(
+                    .noInput, "There is no job \(missing).", fix: "`sluice jobs list` shows the newest.")
             }
             for status in known {
                 if status.state.isTerminal { found[status.id] = status } else { rest.append(status.id) }

@@ -41,7 +41,8 @@ struct SubmitBody {
             throw CommandFailure(.dataInvalid, "The body is not JSON: \(error.description)")
         }
         guard scanner.root == .object else {
-            throw CommandFailure(.dataInvalid, "The body is not a JSON object.", fix: "Give it as the OpenAI API takes it.")
+            throw CommandFailure(
+                .dataInvalid, "The body is not a JSON object.", fix: "Give it as the OpenAI API takes it.")
         }
         guard let member = scanner[0], member.kind == .string else { return nil }
         return try JSONString.unescape(request.span.extracting(member.contents))

@@ -44,7 +44,8 @@ struct SubmitCommand: SluiceCommand {
         do {
             return try await answer(id, session.queue, console)
         } catch is CancellationError {
-            console.note("The job goes on: `sluice jobs wait \(id)` waits for it, `sluice jobs show \(id)` shows its answer.")
+            console.note(
+                "The job goes on: `sluice jobs wait \(id)` waits for it, `sluice jobs show \(id)` shows its answer.")
             throw CancellationError()
         }
     }

@@ -30,7 +30,8 @@ enum SubmitInput {
             }
         } catch let error as Errno {
             throw CommandFailure(
-                .noInput, error == .noSuchFileOrDirectory ? "There is no file \(name)." : "\(name) cannot be read: \(error).")
+                .noInput,
+                error == .noSuchFileOrDirectory ? "There is no file \(name)." : "\(name) cannot be read: \(error).")
         }
     }
 }

@@ -26,7 +26,8 @@ struct SubmitRequestOptions: ParsableArguments {
         guard (prompt == nil) != (body == nil) else { throw ValidationError("Give either --prompt or --body.") }
         guard body != nil || model != nil else { throw ValidationError("Say which model with --model.") }
         guard body == nil || (system == nil && maxTokens == nil && temperature == nil && seed == nil) else {
-            throw ValidationError("--system, --max-tokens, --temperature and --seed go with --prompt: write them into the body.")
+            throw ValidationError(
+                "--system, --max-tokens, --temperature and --seed go with --prompt: write them into the body.")
         }
         guard system == nil || kind == .chat else { throw ValidationError("--system goes with --kind chat.") }
         guard maxTokens.map({ $0 > 0 }) ?? true else { throw ValidationError("--max-tokens is at least 1.") }

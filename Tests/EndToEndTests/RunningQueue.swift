@@ -1,0 +1,85 @@
+import FoundationEssentials
+import Logging
+import Postgres
+import Queue
+import Subprocess
+import SystemPackage
+import TestSupport
+
+/// A `sluice up` on the suite's database, with one mock deployment of the model `echo`, and commands run against it.
+struct RunningQueue: Sendable {
+    /// What a command did.
+    struct Outcome: Sendable {
+        var status: Int32
+        var output: String
+        var errors: String
+    }
+
+    let url: String
+    let connection: Connection
+    let queue: Queue
+
+    /// Runs `body` beside a `sluice up`, and stops that whatever comes of it.
+    static func with<Result: Sendable>(
+        workers: Int32 = 1, slots: Int32 = 8, configuration: String = #"{"markers": true}"#,
+        _ body: @escaping @Sendable (RunningQueue) async throws -> Result
+    ) async throws -> Result {
+        let url = try TestDatabase.current.url
+        let connection = try await Connection.connect(
+            try ConnectionConfiguration(url), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        defer { connection.close() }
+        let queue = Queue(connection)
+        try await queue.putModel("echo", retryBase: .milliseconds(20), retryCap: .milliseconds(100))
+        var request = DeploymentRequest(model: "echo", name: "echo-1", backend: "mock")
+        request.configuration = Array(configuration.utf8)
+        (request.workers, request.slots) = (workers, slots)
+        try await queue.putDeployment(request)
+        var options = PlatformOptions()
+        options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(10))]
+        let up = Configuration(
+            executable: .path(FilePath(try Products.path(of: "sluice"))),
+            arguments: ["up", "--json", "--database-url", url, "--backends", try Products.folder],
+            environment: environment, platformOptions: options)
+        let teardown = options.teardownSequence
+        return try await Subprocess.run(up, input: .none, output: .sequence, error: .discarded) { execution in
+            var said = execution.standardOutput.makeAsyncIterator()
+            guard try await said.next() != nil else { throw NotUp() }
+            do {
+                let result = try await body(RunningQueue(url: url, connection: connection, queue: queue))
+                await execution.teardown(using: teardown)
+                return result
+            } catch {
+                await execution.teardown(using: teardown)
+                throw error
+            }
+        }.closureResult
+    }
+
+    /// Runs `sluice` with `arguments` on this queue until it ends.
+    func sluice(_ arguments: [String], input: String = "") async throws -> Outcome {
+        try await Self.sluice(arguments + ["--database-url", url], input: input)
+    }
+
+    /// Runs `sluice` with `arguments` until it ends.
+    static func sluice(_ arguments: [String], input: String = "") async throws -> Outcome {
+        let result = try await Subprocess.run(
+            .path(FilePath(try Products.path(of: "sluice"))), arguments: Arguments(arguments), environment: environment,
+            input: .string(input), output: .string(limit: 16 << 20), error: .string(limit: 1 << 20))
+        let status: Int32 =
+            switch result.terminationStatus {
+            case .exited(let code): code
+            case .signaled(let signal): 128 + signal
+            }
+        return Outcome(status: status, output: result.standardOutput, errors: result.standardError)
+    }
+
+    static var environment: Environment {
+        .inherit.updating([
+            "SLUICE_DATABASE_URL": nil, "SLUICE_DATA": nil, "SLUICE_CONFIG": nil, "SLUICE_BACKENDS": nil,
+            "NO_COLOR": "1",
+        ])
+    }
+
+    /// The queue did not come up.
+    struct NotUp: Error {}
+}

@@ -1,0 +1,103 @@
+import Domain
+import Queue
+import TestSupport
+import Testing
+
+@Suite(.database(migrated: true), .timeLimit(.minutes(3)))
+struct SubmitTests {
+    private static func id(_ outcome: RunningQueue.Outcome) throws -> Int64 {
+        try #require(Int64(outcome.output.filter { !$0.isWhitespace }), "\(outcome)")
+    }
+
+    @Test func waitingPrintsTheAnswer() async throws {
+        try await RunningQueue.with { queue in
+            let plain = try await queue.sluice(["submit", "--model", "echo", "--prompt", "Hello", "--wait"])
+            #expect(plain.status == 0, "\(plain)")
+            #expect(plain.output.count > 5 && !plain.output.contains("{"))
+            let json = try await queue.sluice(
+                ["submit", "--model", "echo", "--prompt", "-", "--wait", "--json", "--max-tokens", "3"], input: "Hello")
+            #expect(json.status == 0, "\(json)")
+            #expect(json.output.contains(#""state": "succeeded""#) && json.output.contains(#""answer": {"#))
+            let embedding = try await queue.sluice(
+                ["submit", "--model", "echo", "--kind", "embedding", "--prompt", "Hello", "--wait"])
+            #expect(embedding.output.hasPrefix("["), "\(embedding)")
+        }
+    }
+
+    @Test func failuresEndWithOneAndCanBeRetried() async throws {
+        try await RunningQueue.with { queue in
+            let failed = try await queue.sluice(
+                ["submit", "--model", "echo", "--prompt", "[[mock:error invalid_request]]", "--wait"])
+            #expect(failed.status == 1, "\(failed)")
+            #expect(failed.errors.contains("sluice jobs retry"))
+            let listed = try await queue.sluice(["jobs", "list", "--state", "failed", "--json"])
+            #expect(listed.output.split(separator: "\n").count == 1, "\(listed)")
+            let retried = try await queue.sluice(["jobs", "retry", "--all-dead", "--model", "echo", "--json"])
+            #expect(retried.output.contains(#""retried": 1"#), "\(retried)")
+            let bad = try await queue.sluice(["jobs", "retry", "999999"])
+            #expect(bad.status == 1)
+        }
+    }
+
+    @Test func aScheduledJobWaitsForItsTimeAndCanBeCancelled() async throws {
+        try await RunningQueue.with { queue in
+            let submitted = try await queue.sluice(["submit", "--model", "echo", "--prompt", "later", "--at", "+1h"])
+            let id = try Self.id(submitted)
+            #expect(try await queue.queue.status(of: [id]).first?.state == .scheduled)
+            let early = try await queue.sluice(["jobs", "wait", "\(id)", "--timeout", "100ms"])
+            #expect(early.status == 75, "\(early)")
+            #expect(try await queue.sluice(["jobs", "cancel", "\(id)"]).status == 0)
+            let waited = try await queue.sluice(["jobs", "wait", "\(id)"])
+            #expect(waited.status == 1 && waited.output.contains("cancelled"), "\(waited)")
+            let soon = try await queue.sluice(
+                ["submit", "--model", "echo", "--prompt", "soon", "--at", "+300ms", "--wait"])
+            #expect(soon.status == 0, "\(soon)")
+        }
+    }
+
+    @Test func aRunningJobIsCancelled() async throws {
+        try await RunningQueue.with { queue in
+            let id = try Self.id(
+                try await queue.sluice(["submit", "--model", "echo", "--prompt", "[[mock:latency 60000]]"]))
+            try await eventually("the job runs") { try await queue.queue.status(of: [id]).first?.state == .running }
+            #expect(try await queue.sluice(["jobs", "cancel", "\(id)"]).output.contains("running"))
+            let waited = try await queue.sluice(["jobs", "wait", "\(id)", "--timeout", "20s"])
+            #expect(waited.output.contains("cancelled"), "\(waited)")
+        }
+    }
+
+    @Test func optionsReachTheJob() async throws {
+        try await RunningQueue.with(workers: 0) { queue in
+            let arguments = [
+                "submit", "--model", "echo", "--prompt", "Hello", "--priority", "4", "--key", "once", "--deadline",
+                "+1h",
+                "--max-attempts", "7", "--affinity", "a",
+            ]
+            let first = try Self.id(try await queue.sluice(arguments))
+            #expect(try Self.id(try await queue.sluice(arguments)) == first)
+            let job = try #require(try await queue.queue.status(of: [first]).first)
+            #expect(job.priority == 4 && job.maximumAttempts == 7 && job.deadlineAt != nil)
+            let other = try await queue.sluice(["submit", "--model", "echo", "--prompt", "Other", "--key", "once"])
+            #expect(other.status == 65, "\(other)")
+            let expired = try Self.id(
+                try await queue.sluice(["submit", "--model", "echo", "--prompt", "x", "--deadline", "+200ms"]))
+            let waited = try await queue.sluice(["jobs", "wait", "\(expired)", "--timeout", "30s"])
+            #expect(waited.status == 1 && waited.output.contains("expired"), "\(waited)")
+        }
+    }
+
+    @Test func mistakesAreExplained() async throws {
+        try await RunningQueue.with(workers: 0) { queue in
+            let model = try await queue.sluice(["submit", "--model", "nobody", "--prompt", "x"])
+            #expect(model.status == 65 && model.errors.contains("nobody"), "\(model)")
+            let body = try await queue.sluice(["submit", "--model", "echo", "--body", "{"])
+            #expect(body.status == 65 && body.errors.contains("JSON"), "\(body)")
+            let both = try await queue.sluice(["submit", "--model", "echo", "--body", #"{"model": "other"}"#])
+            #expect(both.status == 65, "\(both)")
+            let time = try await queue.sluice(["submit", "--model", "echo", "--prompt", "x", "--at", "whenever"])
+            #expect(time.status == 64, "\(time)")
+            #expect(try await queue.sluice(["jobs", "show", "12345"]).status == 66)
+            #expect(try await queue.sluice(["submit", "--prompt", "x"]).status == 64)
+        }
+    }
+}

@@ -204,7 +204,13 @@ let package = Package(
             name: "PostgresTests",
             dependencies: ["Postgres", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
-        .testTarget(name: "QueueTests", dependencies: ["Queue", "Postgres", "Domain", "TestSupport"]),
+        .testTarget(
+            name: "QueueTests",
+            dependencies: [
+                "Queue", "Postgres", "Domain", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "BackendHost", "Domain", "Queue"]),
         .testTarget(
             name: "BatchLoadingTests",
             dependencies: [

@@ -19,7 +19,7 @@ package struct BackendCheck: Sendable {
 
     /// The configuration instances are made with: one under which the backend can answer.
     package var configuration: [UInt8]
-    /// Calls of the longer checks; the growth check makes five times as many.
+    /// Calls of the longer checks; the growth check makes three to nine times as many.
     package var calls: Int
     /// How long each check may take before it counts as failed.
     package var timeLimit: Duration

@@ -10,7 +10,6 @@ struct Sluice: AsyncParsableCommand {
                 SubmitCommand.self,
                 JobsCommand.self,
                 BatchCommand.self,
-                DemoCommand.self,
             ]),
         CommandGroup(
             name: "Operate",
@@ -28,6 +27,7 @@ struct Sluice: AsyncParsableCommand {
         CommandGroup(
             name: "Develop",
             subcommands: [
+                DemoCommand.self,
                 BackendsCommand.self,
                 BenchCommand.self,
                 ExitCodesCommand.self,

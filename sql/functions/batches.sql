@@ -6,7 +6,6 @@ returns table (batch_id int, loaded int, state sluice.batch_state, resumed boole
 #variable_conflict use_column
 declare
     v_tenant int := sluice.tenant_id_of(p_tenant);
-    v_id int;
 begin
     -- Two submissions of one file at a time would both find nothing to resume.
     perform pg_advisory_xact_lock(7022, hashtext(v_tenant || p_digest));
@@ -14,9 +13,13 @@ begin
         where b.tenant_id = v_tenant and b.digest = p_digest and b.state in ('loading', 'running')
         order by b.id desc limit 1;
     if found then return; end if;
-    insert into sluice.batch (tenant_id, name, kind, digest, total)
-    values (v_tenant, p_name, p_kind, p_digest, p_total) returning id into v_id;
-    return query select v_id, 0, 'loading'::sluice.batch_state, false;
+    -- One without lines has nothing to load: it would never leave that state.
+    return query
+        insert into sluice.batch as b (tenant_id, name, kind, digest, total, state, loaded_at)
+        values (v_tenant, p_name, p_kind, p_digest, p_total,
+            case when p_total > 0 then 'loading' else 'running' end::sluice.batch_state,
+            case when p_total = 0 then clock_timestamp() end)
+        returning b.id, b.loaded, b.state, false;
 end $$;
 comment on function sluice.batch_create is
     'Opens a batch of p_total jobs, or takes up the unfinished one of the same digest: loading goes on after the lines loaded.';
@@ -203,9 +206,13 @@ begin
         insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, 'cancelled', v_cancelled);
     end if;
     for v_worker in
-        with l as (
-            update sluice.running l set cancel_requested = true
-            where l.batch_id = p_batch and not l.cancel_requested returning l.worker_id
+        with k as materialized (
+            -- In the order in which a finish locks its jobs, or the two could wait for each other.
+            select l.id, l.ring from sluice.running l
+            where l.batch_id = p_batch and not l.cancel_requested order by l.id for update
+        ), l as (
+            update sluice.running l set cancel_requested = true from k where l.id = k.id and l.ring = k.ring
+            returning l.worker_id
         ) select distinct l.worker_id from l
     loop
         perform pg_notify('sluice_worker_' || v_worker, 'cancel');

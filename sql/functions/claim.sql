@@ -92,7 +92,10 @@ begin
 
     if v_ids is not null then
         for level in 1..5 loop
-            if v_claimed[level] > v_now[level] then perform setval(v_virtual[level], v_claimed[level]); end if;
+            -- Read again: of two claims at once the one with the smaller keys may be the last to come here.
+            if v_claimed[level] > coalesce(pg_sequence_last_value(v_virtual[level]), 0) then
+                perform setval(v_virtual[level], v_claimed[level]);
+            end if;
         end loop;
         return query
             select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,

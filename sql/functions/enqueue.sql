@@ -69,6 +69,18 @@ begin
     if enqueue.deadline <= greatest(clock_timestamp(), enqueue.run_at) then
         raise exception using errcode = 'SL003', message = 'The deadline must lie in the future, and after run_at.';
     end if;
+    if enqueue.max_attempts not between 1 and 100 then
+        raise exception using errcode = 'SL003', message = 'A job may be tried 1 to 100 times.';
+    end if;
+    if enqueue.kind is null then
+        raise exception using errcode = 'SL003', message = 'The kind must be chat, completion or embedding.';
+    end if;
+    if octet_length(enqueue.idempotency_key) not between 1 and 256 then
+        raise exception using errcode = 'SL003', message = 'The idempotency key must have 1 to 256 bytes.';
+    end if;
+    if octet_length(enqueue.affinity) > 512 then
+        raise exception using errcode = 'SL003', message = 'The affinity must have at most 512 bytes.';
+    end if;
     v_id := nextval('sluice.job_id');
 
     if enqueue.idempotency_key is not null then

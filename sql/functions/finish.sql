@@ -19,6 +19,7 @@ as $$
 #variable_conflict use_column
 declare
     v_done bigint[];
+    v_attempts smallint[];
     v_again int;
     v_model int;
     v_deployment int;
@@ -35,13 +36,16 @@ begin
         where r.id = i.id and r.attempt = i.attempt and r.worker_id = p_worker
         returning r.id, r.attempt, r.started_at, r.batch_id, r.model_id, r.tenant_id, r.priority, r.bucket, r.failures,
             r.crashes, i.body, i.error_class, i.error_message, i.delay_ms, i.prompt_tokens, i.completion_tokens,
-            case when r.cancel_requested and i.outcome in ('retried', 'released') then 'cancelled' else i.outcome end
-                as outcome
+            -- A worker is told to stop, not why: whether it was the deadline is for the database's clock to say.
+            case when not r.cancel_requested or i.outcome not in ('cancelled', 'retried', 'released') then i.outcome
+                when exists (select from sluice.job j where j.id = r.id and j.deadline_at <= clock_timestamp())
+                then 'expired' else 'cancelled' end as outcome
     ), e as (
         insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_class, prompt_tokens,
             completion_tokens, error_message, body)
         select d.id, d.started_at, p_worker, v_deployment, d.attempt, d.outcome::sluice.job_state, d.error_class,
-            d.prompt_tokens, d.completion_tokens, d.error_message, d.body
+            d.prompt_tokens, d.completion_tokens,
+            case when d.outcome = 'expired' then 'its deadline passed while it ran' else d.error_message end, d.body
         from d where d.outcome not in ('retried', 'released')
     ), b as (
         insert into sluice.batch_delta (batch_id, state, jobs)
@@ -60,19 +64,25 @@ begin
         select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
             d.priority, d.bucket, d.attempt, d.failures + 1, d.crashes
         from d where d.outcome = 'retried' and d.delay_ms > 0
+    ), u as (
+        -- Given back without a try: a suspect is as suspect as before.
+        insert into sluice.suspect (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
+        select d.id, d.model_id, d.tenant_id, d.batch_id, d.priority, d.bucket, d.attempt, d.failures, d.crashes
+        from d where d.outcome = 'released' and d.crashes > 0
     ), q as (
         select count(sluice.place(d.id, sluice.virtual_time(d.model_id, d.priority, d.bucket), d.model_id, d.tenant_id,
             d.batch_id, d.priority, d.bucket, d.attempt,
             (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)) as again
-        from d where d.outcome = 'released' or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
+        from d where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
     )
-    select array_agg(d.id), (select q.again from q) into v_done, v_again from d;
+    select array_agg(d.id), array_agg(d.attempt), (select q.again from q) into v_done, v_attempts, v_again from d;
 
     if v_again > 0 then perform sluice.wake(v_model); end if;
     if coalesce(cardinality(v_done), 0) < cardinality(p_ids) then
         return query select u.id, u.attempt from unnest(p_ids, p_attempts) u(id, attempt)
-        where u.id <> all (coalesce(v_done, '{}'));
+        where not exists (
+            select from unnest(v_done, v_attempts) d(id, attempt) where d.id = u.id and d.attempt = u.attempt);
     end if;
 end $$;
 comment on function sluice.finish is
-    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again after its delay; released queues it again and counts nothing. A cancelled job is not queued again. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';
+    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again after its delay; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';

@@ -45,8 +45,11 @@ begin
         with c as (
             select d.deadline_at, d.id from sluice.deadline d where d.deadline_at <= clock_timestamp()
             order by d.deadline_at limit p_limit for update skip locked
+        ), e as (
+            delete from sluice.deadline d using c where d.deadline_at = c.deadline_at and d.id = c.id returning d.id
         )
-        delete from sluice.deadline d using c where d.deadline_at = c.deadline_at and d.id = c.id returning d.id
+        -- In the order in which a finish locks its jobs, or the two could wait for each other.
+        select e.id from e order by e.id
     loop
         perform sluice.cancel(v_id, 'its deadline passed', 'expired');
         v_count := v_count + 1;
@@ -132,8 +135,11 @@ begin
             from pg_inherits i join pg_class c on c.oid = i.inhrelid
             where i.inhparent = ('sluice.' || v_name)::regclass;
             exit when v_from > v_next + v_rows / 2;
-            execute format('create table sluice.%I partition of sluice.%I for values from (%s) to (%s)',
-                v_name || '_' || v_from, v_name, v_from, v_from + v_rows);
+            -- Made apart and attached: CREATE TABLE … PARTITION OF takes the parent's lock against everything, so one
+            -- open enqueue would make it wait, and all others wait behind it.
+            execute format('create table sluice.%I (like sluice.%I including all)', v_name || '_' || v_from, v_name);
+            execute format('alter table sluice.%I attach partition sluice.%I for values from (%s) to (%s)',
+                v_name, v_name || '_' || v_from, v_from, v_from + v_rows);
             v_made := v_made + 1;
         end loop;
     end loop;

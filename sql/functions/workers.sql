@@ -77,22 +77,29 @@ declare
     v_deployment int := (select w.deployment_id from sluice.worker w where w.id = p_worker);
     v_model int := (select d.model_id from sluice.deployment d where d.id = v_deployment);
     v_lease record;
+    v_state sluice.job_state;
     v_returned int := 0;
     v_suspected int := 0;
     v_quarantined int := 0;
 begin
     for v_lease in
-        with d as (
-            delete from sluice.running l
-            where l.worker_id = p_worker and (p_keep is null or l.id <> all (p_keep)) returning l.*
+        with k as materialized (
+            -- In the order in which a finish locks its jobs, or a zombie's and this could wait for each other.
+            select l.id, l.ring from sluice.running l
+            where l.worker_id = p_worker and (p_keep is null or l.id <> all (p_keep)) order by l.id for update
+        ), d as (
+            delete from sluice.running l using k where l.id = k.id and l.ring = k.ring returning l.*
         )
         select d.*, d.id = any (coalesce(p_started, '{}')) as charged from d order by d.id
     loop
         if v_lease.cancel_requested then
+            v_state := case when exists (
+                select from sluice.job j where j.id = v_lease.id and j.deadline_at <= clock_timestamp())
+                then 'expired' else 'cancelled' end;
             insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_message)
-            values (v_lease.id, v_lease.started_at, p_worker, v_deployment, v_lease.attempt, 'cancelled', p_message);
+            values (v_lease.id, v_lease.started_at, p_worker, v_deployment, v_lease.attempt, v_state, p_message);
             if v_lease.batch_id is not null then
-                insert into sluice.batch_delta (batch_id, state, jobs) values (v_lease.batch_id, 'cancelled', 1);
+                insert into sluice.batch_delta (batch_id, state, jobs) values (v_lease.batch_id, v_state, 1);
             end if;
         elsif v_lease.charged and v_lease.crashes + 1 >= v_budget then
             insert into sluice.result
@@ -111,12 +118,15 @@ begin
                 (id, started_at, worker_id, deployment_id, attempt, outcome, error_class, error_message)
             values (v_lease.id, v_lease.started_at, p_worker, v_deployment, v_lease.attempt,
                 case when v_lease.charged then 'crashed' else 'worker_lost' end::sluice.attempt_outcome, p_class, p_message);
-            if v_lease.charged then
+            -- One that was suspect before and is not charged now is as suspect as before.
+            if v_lease.charged or v_lease.crashes > 0 then
                 insert into sluice.suspect
                     (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
                 values (v_lease.id, v_lease.model_id, v_lease.tenant_id, v_lease.batch_id, v_lease.priority,
-                    v_lease.bucket, v_lease.attempt, v_lease.failures, v_lease.crashes + 1);
-                v_suspected := v_suspected + 1;
+                    v_lease.bucket, v_lease.attempt, v_lease.failures,
+                    v_lease.crashes + case when v_lease.charged then 1 else 0 end);
+                v_suspected := v_suspected + case when v_lease.charged then 1 else 0 end;
+                v_returned := v_returned + case when v_lease.charged then 0 else 1 end;
             else
                 perform sluice.place(v_lease.id,
                     sluice.virtual_time(v_lease.model_id, v_lease.priority, v_lease.bucket), v_lease.model_id,

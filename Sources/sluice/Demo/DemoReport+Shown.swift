@@ -1,3 +1,4 @@
+import BatchLoading
 import Terminal
 
 extension DemoReport {

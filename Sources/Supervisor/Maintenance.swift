@@ -96,7 +96,7 @@ package struct Maintenance: Service {
 
     /// Keeps a connection, and runs `work` on each until it is lost.
     private func keep(
-        _ name: String, lockTimeout: Duration, _ work: @Sendable (Queue) async -> Void
+        _ name: String, lockTimeout: Duration, _ work: @escaping @Sendable (Queue) async -> Void
     ) async {
         var database = database
         database.applicationName = "sluice maintenance (\(name))"

@@ -13,7 +13,8 @@ struct ChildProcessTests {
 
     private func child(_ script: String, _ argument: String = "") -> ChildProcess {
         ChildProcess(
-            executable: "/bin/sh", arguments: ["-c", script, "worker", argument], environment: ["PATH": "/usr/bin:/bin"])
+            executable: "/bin/sh", arguments: ["-c", script, "worker", argument], environment: ["PATH": "/usr/bin:/bin"]
+        )
     }
 
     private func run(
@@ -59,7 +60,9 @@ struct ChildProcessTests {
     @Test func `a drain asks, a kill does not`() async throws {
         try await TemporaryFolder.with { folder in
             let ready = "\(folder.path)/ready"
-            let polite = try await run(child("trap 'exit 0' TERM; touch $1; while :; do sleep 0.01; done", ready), then: [.drain]) {
+            let polite = try await run(
+                child("trap 'exit 0' TERM; touch $1; while :; do sleep 0.01; done", ready), then: [.drain]
+            ) {
                 try await eventually("the trap is set") { exists(ready) }
             }
             #expect(polite.status == .exited(0))
@@ -94,11 +97,16 @@ struct ChildProcessTests {
         let end = try await run(
             ChildProcess(
                 executable: "/bin/sh",
-                arguments: ["-c", "env | sort | grep -v ^_= | grep -v ^PWD= >&2; ls /proc/$$/fd | tr '\\n' ' ' >&2; ps -o pgid= -p $$ >&2; echo $$ >&2"],
+                arguments: [
+                    "-c",
+                    "env | sort | grep -v ^_= | grep -v ^PWD= >&2; ls /proc/$$/fd | tr '\\n' ' ' >&2; ps -o pgid= -p $$ >&2; echo $$ >&2",
+                ],
                 environment: ["PATH": "/usr/bin:/bin", "ONLY": "this"]))
         let lines = end.lastWords.split(separator: "\n").map(String.init)
         #expect(lines.prefix(2) == ["ONLY=this", "PATH=/usr/bin:/bin"])
-        #expect(lines.contains { $0.hasPrefix("0 1 2 ") && !$0.contains("3") || $0 == "0 1 2 " } || end.lastWords.contains("0 1 2 "))
+        #expect(
+            lines.contains { $0.hasPrefix("0 1 2 ") && !$0.contains("3") || $0 == "0 1 2 " }
+                || end.lastWords.contains("0 1 2 "))
     }
 
     @Test func `when we are gone its lifeline ends`() async throws {

@@ -13,7 +13,8 @@ struct WorkerOutputTests {
     }
 
     @Test func `a log line of ours is logged again, whole, however it arrives`() throws {
-        let output = output(#"{"time":"x","level":"warning","logger":"w","mess"#, #"age":"low","fields":{"job.id":"7"}}"#, "\n")
+        let output = output(
+            #"{"time":"x","level":"warning","logger":"w","mess"#, #"age":"low","fields":{"job.id":"7"}}"#, "\n")
         let entry = try #require(recorder.entries.first)
         #expect(recorder.entries.count == 1)
         #expect(entry.level == .warning && entry.message == "low" && entry.metadata == ["job.id": "7"])

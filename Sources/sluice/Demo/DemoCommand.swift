@@ -28,7 +28,7 @@ struct DemoCommand: SluiceCommand {
         let folder = try DemoFolder(data)
         let run = DemoRun(prompts: prompts, folder: folder, console: console)
         do {
-            let report = try await DemoHost(folder: folder, backends: backends.directories).run { target in
+            let report = try await DemoHost(folder: folder, backends: backends.directories).run(declare: run.declare) { target in
                 try await run.report(on: target)
             }
             if !keep { try folder.removeQueue() }

@@ -80,13 +80,9 @@ struct DemoRun: Sendable {
         let summary = try await loader.check(file)
         if !summary.isValid { try BatchProblems(summary, of: file.path).refuse(console) }
         let began = ContinuousClock.now
-        do {
-            let batch = try await loader.load(file, summary)
-            step("\(summary.lines) requests of \(file.path) are queued after \(HumanFormat.duration(.now - began))")
-            return batch
-        } catch let error as BatchLoadingError {
-            throw CommandFailure(.dataInvalid, error.message, fix: error.hint)
-        }
+        let batch = try await loader.load(file, summary)
+        step("\(summary.lines) requests of \(file.path) are queued after \(HumanFormat.duration(.now - began))")
+        return batch
     }
 
     /// Waits for the end, and kills a worker on the way.

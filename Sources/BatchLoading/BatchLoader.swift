@@ -1,7 +1,7 @@
 package import BatchFile
 package import Domain
 package import Postgres
-package import Queue
+import Queue
 
 /// Brings the requests of a batch file into the queue, as one batch.
 ///

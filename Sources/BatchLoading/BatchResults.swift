@@ -1,4 +1,4 @@
-package import BatchFile
+import BatchFile
 import Domain
 package import Queue
 
@@ -12,6 +12,8 @@ package struct BatchResults: Sendable {
         package var failed = 0
         /// Requests that have not ended yet: in neither file.
         package var unfinished = 0
+        package init() {}
+
         /// All of them.
         package var total: Int { succeeded + failed + unfinished }
     }

@@ -31,8 +31,8 @@ actor ChunkReader {
     }
 
     /// Passes over the requests that are loaded already.
-    func skip(to line: Int) throws {
-        while place < line { _ = try line(after: place) }
+    func skip(to count: Int) throws {
+        while place < count { _ = try line(after: place) }
     }
 
     /// The next chunk; nil after the last.

@@ -1,6 +1,5 @@
-import BatchFile
+package import BatchFile
 package import Domain
-package import Postgres
 package import Queue
 
 /// Some lines of a batch file, ready to be copied but for what the database decides: keys and ids.

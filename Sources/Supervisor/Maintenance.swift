@@ -90,7 +90,9 @@ package struct Maintenance: Service {
             let began = clock.now - start
             let floor = pace.start(at: began)
             let found = try await queue.promote(from: floor, limit: PromotionPace.limit)
-            return pace.looked(found, wasFull: floor == nil, began: began, now: clock.now - start)
+            return pace.looked(
+                promoted: found.promoted, floor: found.floor, next: found.next, wasFull: floor == nil, began: began,
+                now: clock.now - start)
         }
     }
 

@@ -1,5 +1,4 @@
 import Postgres
-import Queue
 
 /// When to look for due jobs again, and from where. Pure.
 ///
@@ -19,13 +18,16 @@ struct PromotionPace {
     /// Where to look from at `now`; nil for the beginning.
     func start(at now: Duration) -> Timestamp? { now >= nextFullLook ? nil : floor }
 
-    /// A look that began at `began`, from the beginning if `wasFull`, has returned `found` at `now`.
+    /// A look that began at `began`, from the beginning if `wasFull`, has returned at `now`: it queued `promoted` jobs, the next
+    /// look may start at `floor`, and the next job is due in `next`, if there is one.
     ///
     /// - Returns: how long to wait until the next.
-    mutating func looked(_ found: Promotion, wasFull: Bool, began: Duration, now: Duration) -> Duration {
-        floor = found.floor
+    mutating func looked(
+        promoted: Int32, floor: Timestamp, next: Duration?, wasFull: Bool, began: Duration, now: Duration
+    ) -> Duration {
+        self.floor = floor
         if wasFull { nextFullLook = now + min((now - began) * 49, Self.fullLookInterval) }
-        if found.promoted >= Self.limit { return .zero }
-        return max(.milliseconds(1), min(found.next ?? Self.maximumPause, Self.maximumPause))
+        if promoted >= Self.limit { return .zero }
+        return max(.milliseconds(1), min(next ?? Self.maximumPause, Self.maximumPause))
     }
 }

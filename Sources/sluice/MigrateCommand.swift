@@ -1,3 +1,4 @@
+import Postgres
 import ArgumentParser
 import Queue
 import Terminal

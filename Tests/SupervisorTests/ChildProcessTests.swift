@@ -135,7 +135,8 @@ struct ChildProcessTests {
                 } catch { Issue.record(error) }
                 group.cancelAll()
             }
-            #expect(!Self.isAlive(try #require(Self.processIDs(in: file).first)))
+            let processID = try #require(Self.processIDs(in: file).first)
+            #expect(!Self.isAlive(processID))
         }
     }
 }

@@ -18,8 +18,12 @@ struct MaintenanceTests {
                 """)
             let worker = try await queue.workerStarted(deployment: "d", host: "here", processID: 1, direct: false)
                 .worker
-            _ = try await stage.connection.query(
-                Statement("age", "update sluice.worker_heartbeat set beat_at = now() - interval '1 hour'"))
+            // The test server has only just started, and just after a start nobody is declared dead.
+            try await stage.connection.execute(
+                script: """
+                    update sluice.setting set value = 0 where name = 'restart_grace_ms';
+                    update sluice.worker_heartbeat set beat_at = now() - interval '1 hour';
+                    """)
             let maintenance = Maintenance(
                 database: try ConnectionConfiguration(stage.url), logger: stage.recorder.logger)
             try await withThrowingTaskGroup(of: Void.self) { group in

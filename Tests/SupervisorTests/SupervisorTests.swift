@@ -1,15 +1,15 @@
+import Fleet
 import FoundationEssentials
 import Glibc
 import Lifeline
+import Postgres
+import Queue
 import Supervisor
 import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct SupervisorTests {
-    /// Lives until it is asked to end, or its lifeline does.
-    static let patient = "trap 'exit 0' TERM; while read -t 1000 line; do :; done"
-
     @Test(.database) func `as many are started as are wanted, and the change of it is followed`() async throws {
         try await Stage.with(workers: 2) { stage in
             try await stage.supervise(stage.settings("exec cat")) {

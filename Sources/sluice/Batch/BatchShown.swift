@@ -1,3 +1,5 @@
+import Domain
+import Postgres
 import Queue
 import Terminal
 

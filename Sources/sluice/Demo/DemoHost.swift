@@ -1,3 +1,4 @@
+import Postgres
 import PrivatePostgres
 import Settings
 import Subprocess

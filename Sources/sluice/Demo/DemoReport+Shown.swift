@@ -1,3 +1,4 @@
+import BatchLoading
 import Terminal
 
 extension DemoReport {
@@ -12,7 +13,7 @@ extension DemoReport {
         }
         let palette = console.palette
         var lines = [""]
-        func fact(_ title: String, _ text: String) { lines.append(palette.paint(title.padded(to: 12), .dim) + text) }
+        func fact(_ title: String, _ text: String) { lines.append(palette.paint(title + String(repeating: " ", count: max(0, 12 - title.count)), .dim) + text) }
         let verdict =
             isFlawless
             ? palette.paint("none lost, none twice", .green)

@@ -1,5 +1,6 @@
 import BatchLoading
 import Postgres
+import Queue
 import Terminal
 
 /// What the demonstration found, all of it asked from the database afterwards.

@@ -3,20 +3,6 @@ import Domain
 import Queue
 import Terminal
 
-extension JobState: ExpressibleByArgument {}
-extension JobKind: ExpressibleByArgument {}
-
-extension Priority: ExpressibleByArgument {
-    /// 0 to 4.
-    public init?(argument: String) {
-        guard let level = Int16(argument) else { return nil }
-        self.init(rawValue: level)
-    }
-
-    /// The number.
-    public var defaultValueDescription: String { "\(rawValue)" }
-}
-
 /// What was asked, job by job.
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

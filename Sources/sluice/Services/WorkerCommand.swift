@@ -1,3 +1,5 @@
+import Settings
+import Postgres
 import ArgumentParser
 import Lifeline
 import Logging

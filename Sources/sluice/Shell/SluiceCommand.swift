@@ -10,7 +10,7 @@ typealias ProcessExit = Terminal.ExitCode
 ///
 /// `perform` runs on the database's loop, so it must not block. Whatever it throws is told to the person in one sentence
 /// and becomes the exit status; Ctrl-C cancels it and ends with 130.
-protocol SluiceCommand: AsyncParsableCommand {
+protocol SluiceCommand: AsyncParsableCommand, Sendable {
     /// How results are shown.
     var output: OutputFlags { get }
 

@@ -13,7 +13,7 @@ struct BatchTests {
     /// Loads the next `lines` lines in one transaction, as the CLI does.
     @discardableResult
     private func load(_ corner: Corner, _ batch: Int32, from first: Int32, lines: Int32) async throws -> Int32 {
-        try await corner.connection.transaction { transaction in
+        try await corner.connection.transaction { transaction async throws in
             let queue = Queue(transaction)
             let models = try await queue.beginChunk(batch: batch, models: [(corner.model, lines)], priority: .batch)
             let model = try #require(models.first)
@@ -116,7 +116,7 @@ struct BatchTests {
         let corner = try await Corner.open()
         let batch = try await open(corner, "short", total: 4)
         let code = try await code {
-            try await corner.connection.transaction { transaction in
+            try await corner.connection.transaction { transaction async throws in
                 let queue = Queue(transaction)
                 let models = try await queue.beginChunk(
                     batch: batch.batch, models: [(corner.model, 2)], priority: .batch)
@@ -130,7 +130,7 @@ struct BatchTests {
 
     private func modelCode(_ corner: Corner, _ batch: Int32) async throws -> QueueError.Code? {
         try await code {
-            try await corner.connection.transaction { transaction in
+            try await corner.connection.transaction { transaction async throws in
                 _ = try await Queue(transaction).beginChunk(batch: batch, models: [("nobody", 2)], priority: .batch)
             }
         }

@@ -1,3 +1,4 @@
+import Domain
 import Postgres
 import Queue
 import TestSupport
@@ -33,7 +34,7 @@ struct PlanTests {
 
     /// What `body` reads.
     private func cost(_ corner: Corner, _ body: (Queue) async throws -> Void) async throws -> Cost {
-        try await corner.connection.transaction { transaction in
+        try await corner.connection.transaction { transaction async throws in
             // A hash join or a sort would need more than it may have.
             let before = try await transaction.query(Self.counters)[0].decode((Int64, Int64).self)
             try await body(Queue(transaction))
@@ -73,24 +74,24 @@ struct PlanTests {
         // Ten rows of ready, ten of job, the worker, its deployment and its model.
         #expect(jobs.count == 10 && claim.sequential == 0 && claim.fetched <= 30)
 
-        let large = try await cost(corner) { queue in
+        let large = try await cost(corner) { queue async throws in
             #expect(try await queue.claim(worker: worker, limit: 50, floors: nil).jobs.count == 50)
         }
         #expect(large.sequential == 0 && large.fetched <= 110)
 
-        let beat = try await cost(corner) { queue in
+        let beat = try await cost(corner) { queue async throws in
             _ = try await queue.heartbeat(worker: worker, inFlight: jobs.map(\.id))
         }
         #expect(beat.sequential == 0 && beat.fetched <= 30)
 
         let outcomes: [AttemptResult.Outcome] = [.succeeded, .succeeded, .failed, .retried, .released]
         let ends = jobs.enumerated().map { $1.ended(outcomes[$0 % outcomes.count], delay: .seconds($0 % 2)) }
-        let finish = try await cost(corner) { queue in
+        let finish = try await cost(corner) { queue async throws in
             #expect(try await queue.finish(worker: worker, ends).isEmpty)
         }
         #expect(finish.sequential == 0 && finish.fetched <= 40)
 
-        let promote = try await cost(corner) { queue in
+        let promote = try await cost(corner) { queue async throws in
             #expect(try await queue.promote(from: nil, limit: 10).promoted == 10)
         }
         #expect(promote.sequential == 0 && promote.fetched <= 60)
@@ -101,15 +102,16 @@ struct PlanTests {
         let corner = try await Corner.open()
         try await fill(corner, shape)
         let id = try await corner.enqueue()
-        let status = try await cost(corner) { queue in #expect(try await queue.status(of: [id]).count == 1) }
+        let status = try await cost(corner) { queue async throws in #expect(try await queue.status(of: [id]).count == 1)
+        }
         #expect(status.fetched <= 30)
-        let cancel = try await cost(corner) { queue in #expect(try await queue.cancel(id) == .cancelled) }
+        let cancel = try await cost(corner) { queue async throws in #expect(try await queue.cancel(id) == .cancelled) }
         #expect(cancel.sequential == 0 && cancel.fetched <= 30)
-        let retry = try await cost(corner) { queue in try await queue.retry(id) }
+        let retry = try await cost(corner) { queue async throws in try await queue.retry(id) }
         #expect(retry.fetched <= 30)
-        let again = try await cost(corner) { queue in #expect(try await queue.cancel(id) == .cancelled) }
+        let again = try await cost(corner) { queue async throws in #expect(try await queue.cancel(id) == .cancelled) }
         #expect(again.sequential == 0 && again.fetched <= 30)
-        let enqueue = try await cost(corner) { queue in
+        let enqueue = try await cost(corner) { queue async throws in
             var request = JobRequest(model: corner.model, payload: Array("{}".utf8))
             request.idempotencyKey = "key"
             _ = try await queue.enqueue(request)

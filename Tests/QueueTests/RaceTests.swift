@@ -42,11 +42,11 @@ struct RaceTests {
 
     @Test(.database(migrated: true)) func `cancel and claim`() async throws {
         try await race(
-            { corner, _, id in
+            { corner, _, id async throws in
                 let state = try await corner.queue.cancel(id)
                 #expect(state == .cancelled || state == .running)
             },
-            { corner, worker, id in
+            { corner, worker, id async throws in
                 for job in try await corner.claim(worker) { try await corner.finish(worker, job, .retried) }
             },
             judge: settle)
@@ -54,29 +54,29 @@ struct RaceTests {
 
     @Test(.database(migrated: true)) func `cancel and finish`() async throws {
         try await race(
-            prepare: { corner, worker, _ in _ = try await corner.claimOne(worker) },
-            { corner, _, id in
+            prepare: { corner, worker, _ async throws in _ = try await corner.claimOne(worker) },
+            { corner, _, id async throws in
                 let state = try await corner.queue.cancel(id)
                 #expect(state == .cancelled || state == .running)
             },
-            { corner, worker, id in
+            { corner, worker, id async throws in
                 let end = AttemptResult(job: id, attempt: 1, outcome: .retried)
                 #expect(try await corner.queue.finish(worker: worker, [end]).isEmpty)
             },
             // Whichever came first: it must not run again.
-            judge: { corner, _, id in #expect(try await corner.state(id) == .cancelled) })
+            judge: { corner, _, id async throws in #expect(try await corner.state(id) == .cancelled) })
     }
 
     @Test(.database(migrated: true)) func `cancel and promote`() async throws {
         try await race(
-            prepare: { corner, worker, id in
+            prepare: { corner, worker, id async throws in
                 try await corner.finish(worker, try await corner.claimOne(worker), .retried, delay: .seconds(60))
                 try await corner.connection.execute(
                     script: "update sluice.scheduled set due_at = now() where id = \(id)")
             },
-            { corner, _, id in #expect(try await corner.queue.cancel(id) == .cancelled) },
-            { corner, _, _ in _ = try await corner.queue.promote(from: nil) },
-            judge: { corner, worker, id in
+            { corner, _, id async throws in #expect(try await corner.queue.cancel(id) == .cancelled) },
+            { corner, _, _ async throws in _ = try await corner.queue.promote(from: nil) },
+            judge: { corner, worker, id async throws in
                 #expect(try await corner.state(id) == .cancelled)
                 #expect(try await corner.claim(worker).isEmpty)
             })
@@ -84,52 +84,54 @@ struct RaceTests {
 
     @Test(.database(migrated: true)) func `cancel and sweep`() async throws {
         try await race(
-            { corner, _, id in #expect(try await corner.queue.cancel(id) == .cancelled) },
-            { corner, _, _ in for _ in 0..<3 { _ = try await corner.queue.sweep() } },
-            judge: { corner, _, id in #expect(try await corner.state(id) == .cancelled) })
+            { corner, _, id async throws in #expect(try await corner.queue.cancel(id) == .cancelled) },
+            { corner, _, _ async throws in for _ in 0..<3 { _ = try await corner.queue.sweep() } },
+            judge: { corner, _, id async throws in #expect(try await corner.state(id) == .cancelled) })
     }
 
     @Test(.database(migrated: true)) func `finish and sweep`() async throws {
         try await race(
-            prepare: { corner, worker, _ in _ = try await corner.claimOne(worker) },
-            { corner, worker, id in
+            prepare: { corner, worker, _ async throws in _ = try await corner.claimOne(worker) },
+            { corner, worker, id async throws in
                 let end = AttemptResult(job: id, attempt: 1, outcome: .succeeded, body: Array("{}".utf8))
                 #expect(try await corner.queue.finish(worker: worker, [end]).isEmpty)
             },
-            { corner, _, _ in for _ in 0..<3 { _ = try await corner.queue.sweep() } },
-            judge: { corner, _, id in #expect(try await corner.state(id) == .succeeded) })
+            { corner, _, _ async throws in for _ in 0..<3 { _ = try await corner.queue.sweep() } },
+            judge: { corner, _, id async throws in #expect(try await corner.state(id) == .succeeded) })
     }
 
     @Test(.database(migrated: true)) func `cancel and the end of the worker`() async throws {
         try await race(
-            prepare: { corner, worker, _ in _ = try await corner.claimOne(worker) },
-            { corner, _, id in
+            prepare: { corner, worker, _ async throws in _ = try await corner.claimOne(worker) },
+            { corner, _, id async throws in
                 let state = try await corner.queue.cancel(id)
                 #expect(state == .cancelled || state == .running)
             },
-            { corner, worker, _ in #expect(try await corner.queue.workerReconnected(worker, direct: false, held: [])) },
-            judge: { corner, _, id in #expect(try await corner.state(id) == .cancelled) })
+            { corner, worker, _ async throws in
+                #expect(try await corner.queue.workerReconnected(worker, direct: false, held: []))
+            },
+            judge: { corner, _, id async throws in #expect(try await corner.state(id) == .cancelled) })
     }
 
     @Test(.database(migrated: true)) func `two cancels`() async throws {
         try await race(
-            { corner, _, id in #expect(try await corner.queue.cancel(id) == .cancelled) },
-            { corner, _, id in #expect(try await corner.queue.cancel(id) == .cancelled) },
-            judge: { corner, _, id in #expect(try await corner.state(id) == .cancelled) })
+            { corner, _, id async throws in #expect(try await corner.queue.cancel(id) == .cancelled) },
+            { corner, _, id async throws in #expect(try await corner.queue.cancel(id) == .cancelled) },
+            judge: { corner, _, id async throws in #expect(try await corner.state(id) == .cancelled) })
     }
 
     @Test(.database(migrated: true)) func `two retries`() async throws {
         try await race(
-            prepare: { corner, _, id in _ = try await corner.queue.cancel(id) },
-            { corner, _, id in
+            prepare: { corner, _, id async throws in _ = try await corner.queue.cancel(id) },
+            { corner, _, id async throws in
                 let refused = try await code { try await corner.queue.retry(id) }
                 #expect(refused == nil || refused == .notRetriable)
             },
-            { corner, _, id in
+            { corner, _, id async throws in
                 let refused = try await code { try await corner.queue.retry(id) }
                 #expect(refused == nil || refused == .notRetriable)
             },
-            judge: { corner, worker, id in
+            judge: { corner, worker, id async throws in
                 #expect(try await corner.state(id) == .queued)
                 #expect(try await corner.claim(worker, 10).map(\.id) == [id])
                 try await settle(corner, worker, id)
@@ -138,7 +140,7 @@ struct RaceTests {
 
     @Test(.database(migrated: true)) func `a status is always true enough`() async throws {
         try await race(
-            { corner, worker, id in
+            { corner, worker, id async throws in
                 for job in try await corner.claim(worker) {
                     try await corner.finish(worker, job, .retried)
                 }
@@ -146,7 +148,7 @@ struct RaceTests {
                     try await corner.finish(worker, job, .succeeded)
                 }
             },
-            { corner, _, id in
+            { corner, _, id async throws in
                 var seen: [JobState] = []
                 while seen.last != .succeeded {
                     let state = try await corner.state(id)
@@ -154,6 +156,6 @@ struct RaceTests {
                     seen.append(state)
                 }
             },
-            judge: { corner, _, id in #expect(try await corner.state(id) == .succeeded) })
+            judge: { corner, _, id async throws in #expect(try await corner.state(id) == .succeeded) })
     }
 }

@@ -28,7 +28,8 @@ struct UpTests {
         return ended.output.trimmingSuffix { $0.isNewline }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `a job enqueued in SQL is run, and Ctrl-C leaves nothing running`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `a job enqueued in SQL is run, and Ctrl-C leaves nothing running`() async throws
+    {
         try await TemporaryFolder.with { temporary in
             let folder = temporary.path + "/data"
             let result = try await Subprocess.run(
@@ -47,7 +48,8 @@ struct UpTests {
                         folder,
                         #"select sluice.enqueue('demo', '{"messages": [{"role": "user", "content": "Hello"}]}')"#)
                     try await eventually("the job has its answer", within: .seconds(30)) {
-                        try await query(folder, "select count(*) from sluice.result where id = \(job) and state = 'succeeded'")
+                        try await query(
+                            folder, "select count(*) from sluice.result where id = \(job) and state = 'succeeded'")
                             == "1"
                     }
                     try await eventually("both workers are there", within: .seconds(30)) {

@@ -44,7 +44,6 @@ struct Pgbouncer {
             auth_file = \(folder.path)/users
             pool_mode = transaction
             default_pool_size = 3
-            max_prepared_statements = 0
             """
         try Data(settings.utf8).write(to: URL(filePath: folder.path + "/pgbouncer.ini"))
         try Data("\"app\" \"hunter2\"\n".utf8).write(to: URL(filePath: folder.path + "/users"))

@@ -3,6 +3,11 @@ import Testing
 
 @testable import Worker
 
+private final class Counts: Sendable {
+    let added = Atomic(0)
+    let taken = Atomic(0)
+}
+
 struct SignalTests {
     @Test func `a signal before the wait is kept`() async {
         let signal = Signal()
@@ -23,58 +28,61 @@ struct SignalTests {
     /// A producer that adds and raises, and a consumer that takes and waits: one lost wake-up and this never ends.
     @Test(arguments: [false, true]) func `no wake-up is lost`(isTimed: Bool) async {
         let total = isTimed ? 3000 : 20_000
-        let added = Atomic(0)
-        let taken = Atomic(0)
+        let counts = Counts()
         let (forth, back) = (Signal(), Signal())
         await withTaskGroup { group in
             group.addTask {
                 for _ in 0..<total {
-                    added.add(1, ordering: .sequentiallyConsistent)
+                    counts.added.add(1, ordering: .sequentiallyConsistent)
                     forth.raise()
                     // Not before the other side has seen it: every round depends on one wake-up.
-                    while taken.load(ordering: .sequentiallyConsistent) < added.load(ordering: .sequentiallyConsistent)
+                    while counts.taken.load(ordering: .sequentiallyConsistent)
+                        < counts.added.load(ordering: .sequentiallyConsistent)
                     {
                         await back.wait()
                     }
                 }
             }
             group.addTask {
-                while taken.load(ordering: .sequentiallyConsistent) < total {
-                    if taken.load(ordering: .sequentiallyConsistent) == added.load(ordering: .sequentiallyConsistent) {
+                while counts.taken.load(ordering: .sequentiallyConsistent) < total {
+                    if counts.taken.load(ordering: .sequentiallyConsistent)
+                        == counts.added.load(ordering: .sequentiallyConsistent)
+                    {
                         if isTimed { await forth.wait(atMost: .seconds(3600)) } else { await forth.wait() }
                     } else {
-                        taken.add(1, ordering: .sequentiallyConsistent)
+                        counts.taken.add(1, ordering: .sequentiallyConsistent)
                         back.raise()
                     }
                 }
             }
         }
-        #expect(taken.load(ordering: .relaxed) == total)
+        #expect(counts.taken.load(ordering: .relaxed) == total)
     }
 
     /// Raises while waits run out: whatever the wait ended by, what was raised for is there to be seen.
     @Test func `a wait that runs out loses nothing either`() async {
-        let added = Atomic(0)
-        let taken = Atomic(0)
+        let counts = Counts()
         let signal = Signal()
         await withTaskGroup { group in
             group.addTask {
                 for _ in 0..<2000 {
-                    added.add(1, ordering: .sequentiallyConsistent)
+                    counts.added.add(1, ordering: .sequentiallyConsistent)
                     signal.raise()
                     await Task.yield()
                 }
             }
             group.addTask {
-                while taken.load(ordering: .sequentiallyConsistent) < 2000 {
-                    if taken.load(ordering: .sequentiallyConsistent) == added.load(ordering: .sequentiallyConsistent) {
+                while counts.taken.load(ordering: .sequentiallyConsistent) < 2000 {
+                    if counts.taken.load(ordering: .sequentiallyConsistent)
+                        == counts.added.load(ordering: .sequentiallyConsistent)
+                    {
                         await signal.wait(atMost: .microseconds(50))
                     } else {
-                        taken.add(1, ordering: .sequentiallyConsistent)
+                        counts.taken.add(1, ordering: .sequentiallyConsistent)
                     }
                 }
             }
         }
-        #expect(taken.load(ordering: .relaxed) == 2000)
+        #expect(counts.taken.load(ordering: .relaxed) == 2000)
     }
 }

@@ -134,7 +134,7 @@ struct WorkerMachineTests {
         let given = machine.drainRequested()
         #expect(given.map(\.0.id) == [2] && given.allSatisfy { $0.1 == nil })
         #expect(machine.phase == .draining && machine.beginClaim() == nil && machine.startNext(at: .zero) == nil)
-        #expect(machine.drainRequested().isEmpty)
+        #expect(machine.drainRequested().map(\.0.id) == [])
         #expect(machine.drainGraceEnded(at: .zero) == [1])
         #expect(machine.ended(1, at: .zero)?.reason == .drain)
         machine.finished([1, 2])
@@ -187,7 +187,7 @@ struct WorkerMachineTests {
         _ = machine.ended(7, at: .zero)
         #expect(machine.beginSuspectClaim() == false)
         machine.finished([7])
-        #expect(machine.beginSuspectClaim())
+        #expect(machine.beginSuspectClaim() == true)
         machine.suspectClaimed(nil, at: .zero)
         #expect(machine.phase == .running && machine.beginClaim() == 2)
     }
@@ -202,7 +202,7 @@ struct WorkerMachineTests {
         _ = machine.startNext(at: .zero)
         _ = machine.ended(1, at: .zero)
         machine.finished([1])
-        #expect(machine.beginSuspectClaim())
+        #expect(machine.beginSuspectClaim() == true)
     }
 
     @Test func `a suspect that came while it was told to drain is given back`() {

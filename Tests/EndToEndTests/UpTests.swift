@@ -25,7 +25,7 @@ struct UpTests {
     private func query(_ folder: String, _ sql: String) async throws -> String {
         let ended = try await SluiceProgram.run(["psql", "--data", folder, "--", "-XAtc", sql])
         #expect(ended.status == 0, "\(ended.errors)")
-        return ended.output.trimmingSuffix { $0.isNewline }
+        return ended.lines.joined(separator: "\n")
     }
 
     @Test(.timeLimit(.minutes(2))) func `a job enqueued in SQL is run, and Ctrl-C leaves nothing running`() async throws

@@ -56,8 +56,9 @@ enum ImportTable {
         default:
             let tested = String(target.dropLast("Tests".count))
             guard let modules = allowed[tested] else { return nil }
-            return modules.union(testing).union([tested, "Domain"]).union(
-                tested == "BackendHost" ? ["BackendKit", "ExampleC"] : [])
+            // What a test needs beside it: a backend to host, a server with passwords and TLS to connect to.
+            let more = ["BackendHost": ["BackendKit", "ExampleC"], "Postgres": ["PrivatePostgres"]]
+            return modules.union(testing).union([tested, "Domain"]).union(more[tested] ?? [])
         }
     }
 

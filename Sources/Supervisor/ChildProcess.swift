@@ -55,8 +55,8 @@ struct ChildProcess: Sendable {
     ///
     /// - Parameters:
     ///   - commands: obeyed while it lives.
+    ///   - output: given what it writes to standard error; while that works, the child waits to write on.
     ///   - started: called with its process id.
-    ///   - wrote: called with what it writes to standard error, in pieces; while this works, the child waits to write on.
     /// - Throws: `Failure`. When the task is cancelled the child is ended first.
     func run(
         obeying commands: AsyncStream<Command>, output: inout WorkerOutput, started: (Int32) -> Void

@@ -10,6 +10,8 @@ extension Supervisor {
             package var deployment: String
             /// Where it is to keep its slot board.
             package var slotBoardPath: String
+            /// Resident bytes past which it is to end by itself; nil for no limit.
+            package var memoryLimit: Int?
         }
 
         /// The libpq connection string of the queue. It must lead to the server itself, not to a transaction pooler: a lock
@@ -20,13 +22,14 @@ extension Supervisor {
         package var runDirectory: String
         /// This machine's name, for people.
         package var host: String
-        /// Where workers may load backends from, given to them as `SLUICE_BACKEND_DIRECTORIES`, separated by colons.
+        /// Where workers may load backends from, given to them as `SLUICE_BACKENDS`, separated by colons.
         package var backendDirectories: [String]
         /// The program to start. Default: this one.
         package var executable = "/proc/self/exe"
-        /// Its arguments. Default: `worker --deployment NAME --slot-board PATH --supervised`.
+        /// Its arguments. Default: `worker --deployment NAME --slot-board PATH --supervised`, and the memory limit.
         package var arguments: @Sendable (Launch) -> [String] = { launch in
             ["worker", "--deployment", launch.deployment, "--slot-board", launch.slotBoardPath, "--supervised"]
+                + (launch.memoryLimit.map { ["--memory-limit", "\($0)"] } ?? [])
         }
         /// Our own environment, of which workers get what `passedVariables` and `passedPrefixes` let through.
         package var environment: [String: String] = [:]
@@ -67,7 +70,7 @@ extension Supervisor {
             }
             passed["SLUICE_DATABASE_URL"] = conninfo
             passed["SLUICE_HOST"] = host
-            passed["SLUICE_BACKEND_DIRECTORIES"] = backendDirectories.joined(separator: ":")
+            if !backendDirectories.isEmpty { passed["SLUICE_BACKENDS"] = backendDirectories.joined(separator: ":") }
             // Their lines are read here and logged again.
             passed["SLUICE_LOG_FORMAT"] = "json"
             passed["SLUICE_LOG_LEVEL"] = workerLogLevel.rawValue

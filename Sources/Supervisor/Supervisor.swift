@@ -133,7 +133,8 @@ package final class Supervisor: Service {
         let board = directory.board(of: child)
         let process = ChildProcess(
             executable: settings.executable,
-            arguments: settings.arguments(.init(deployment: deployment, slotBoardPath: board)),
+            arguments: settings.arguments(
+                .init(deployment: deployment, slotBoardPath: board, memoryLimit: settings.memoryLimit)),
             environment: settings.workerEnvironment)
         var output = WorkerOutput(logger: logger)
         func ended(_ ending: WorkerEnding, _ seenAt: ContinuousClock.Instant) {

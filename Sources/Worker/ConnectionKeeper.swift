@@ -58,7 +58,8 @@ struct ConnectionKeeper: Sendable {
                 try Task.checkCancellation()
                 link.lost()
                 logger.warning(
-                    "The connection to the database was lost.", metadata: ["error": "\(cause.map { "\($0)" } ?? "closed")"])
+                    "The connection to the database was lost.",
+                    metadata: ["error": "\(cause.map { "\($0)" } ?? "closed")"])
             }
             connection = try await reconnect(registration, loop)
             link.restored(connection)

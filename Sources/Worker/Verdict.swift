@@ -26,7 +26,8 @@ struct Verdict: Sendable {
         case .cancelled:
             // A backend that stops by itself, untold, has failed to answer.
             guard let reason else {
-                return failure(of: job, .retryable, "The backend gave the call up by itself.", retryAfter: nil, body: nil)
+                return failure(
+                    of: job, .retryable, "The backend gave the call up by itself.", retryAfter: nil, body: nil)
             }
             return stopped(job, reason)
         case .abandoned:
@@ -56,7 +57,8 @@ struct Verdict: Sendable {
         let policy = RetryPolicy(base: base, cap: cap)
         var random = SystemRandomNumberGenerator()
         let decision = policy.decide(
-            errorClass, failures: Int(job.failures) + 1, maximumAttempts: Int(job.maximumAttempts), retryAfter: retryAfter,
+            errorClass, failures: Int(job.failures) + 1, maximumAttempts: Int(job.maximumAttempts),
+            retryAfter: retryAfter,
             using: &random)
         switch decision {
         case .retry(let delay):

@@ -13,15 +13,19 @@ extension WorkLoop {
     func claimJobs() async throws {
         var emptyLooks = 0
         while !Task.isCancelled {
-            let (limit, floors, waiting, phase, isIdle) = state.withLock { state in
+            let (limit, floors, waiting, phase, claimsSuspect) = state.withLock { state in
                 let waiting = state.machine.shouldWait
                 return (
                     state.machine.beginClaim(), state.floors.forClaim(at: now), waiting, state.machine.phase,
-                    state.machine.isIdle
+                    state.machine.beginSuspectClaim()
                 )
             }
-            if phase == .draining { return }
-            if phase == .alone && isIdle {
+            if phase == .draining {
+                // Whoever waits for the worker to be idle waits for its last claim, too.
+                endSignal.raise()
+                return
+            }
+            if claimsSuspect {
                 try await claimSuspect()
             } else if let limit {
                 let count = try await claim(limit, floors, waiting: waiting)
@@ -78,13 +82,20 @@ extension WorkLoop {
     private func claimSuspect() async throws {
         do {
             let job = try await queue.claimSuspect(worker: registration.worker)
-            state.withLock { $0.machine.suspectClaimed(job, at: now) }
-            if let job {
+            let isDraining = state.withLock { state in
+                state.machine.suspectClaimed(job, at: now)
+                if state.machine.phase == .draining { giveBack(state.machine.drainRequested(), &state) }
+                return state.machine.phase == .draining
+            }
+            if isDraining {
+                endSignal.raise()
+            } else if let job {
                 logger.notice("Running a suspect alone.", metadata: ["job": "\(job.id)", "crashes": "\(job.crashes)"])
                 wakeLanes(1)
                 await claimSignal.wait()
             }
         } catch {
+            state.withLock { $0.machine.claimFailed() }
             logger.warning("Looking for suspects failed.", metadata: ["error": "\(error)"])
             link.doubted()
             await link.whenRestored()

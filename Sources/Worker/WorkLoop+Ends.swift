@@ -47,11 +47,11 @@ extension WorkLoop {
                 }
                 if wantsClaim { claimSignal.raise() }
                 return
-            } catch where error.code == .invalidData && ends.count > 1 {
+            } catch  where error.code == .invalidData && ends.count > 1 {
                 // One of them cannot be stored: find it, so that the others are not held up by it.
                 for end in ends { try await finish([end]) }
                 return
-            } catch where error.code == .invalidData {
+            } catch  where error.code == .invalidData {
                 try await finish(ends.map(unstorable))
                 return
             } catch {

@@ -27,7 +27,8 @@ extension WorkLoop {
             }
             try checkTime()
             let holds = state.withLock { !$0.machine.isIdle || !$0.machine.hung.isEmpty }
-            let pause = holds ? min(Self.tick, max(.milliseconds(1), nextBeat - now)) : max(.milliseconds(1), nextBeat - now)
+            let pause =
+                holds ? min(Self.tick, max(.milliseconds(1), nextBeat - now)) : max(.milliseconds(1), nextBeat - now)
             let asleepAt = now
             await beatSignal.wait(atMost: pause)
             // Woken early: somebody has a word for us.
@@ -92,7 +93,8 @@ extension WorkLoop {
         if state.withLock({ $0.machine.phase == .draining }) { endSignal.raise() }
         if isOver {
             let hung = state.withLock { $0.machine.hung }
-            throw WorkerEnd(.hung, "The backend did not end \(hung.count == 1 ? "job \(hung[0])" : "\(hung.count) jobs") in time.")
+            throw WorkerEnd(
+                .hung, "The backend did not end \(hung.count == 1 ? "job \(hung[0])" : "\(hung.count) jobs") in time.")
         }
     }
 

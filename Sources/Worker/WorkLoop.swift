@@ -71,7 +71,8 @@ final class WorkLoop: Sendable {
     ///
     /// - Throws: `WorkerEnd`.
     func run() async throws {
-        logger.info("The worker is ready.", metadata: ["slots": "\(instance.slots)", "model": "\(registration.modelName)"])
+        logger.info(
+            "The worker is ready.", metadata: ["slots": "\(instance.slots)", "model": "\(registration.modelName)"])
         try await withTaskCancellationHandler {
             try await runLoops()
         } onCancel: {
@@ -150,7 +151,9 @@ final class WorkLoop: Sendable {
 
     /// Whether the loops have nothing left to do.
     var hasDrained: Bool {
-        state.withLock { $0.machine.phase == .draining && $0.machine.isIdle && $0.ends.isEmpty && $0.machine.hung.isEmpty }
+        state.withLock {
+            $0.machine.phase == .draining && $0.machine.isIdle && $0.ends.isEmpty && $0.machine.hung.isEmpty
+        }
     }
 
     /// Queues the ends of jobs that were never started here.

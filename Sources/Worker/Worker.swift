@@ -107,7 +107,8 @@ package final class Worker: Service {
             let backend = try Backend.load(file)
             let allowed = try await queue.recordBackend(
                 registration.backend, sha256: file.sha256, version: backend.descriptor.version,
-                abi: "\(backend.descriptor.abi)", capabilities: backend.descriptor.capabilities.map(\.rawValue).sorted())
+                abi: "\(backend.descriptor.abi)", capabilities: backend.descriptor.capabilities.map(\.rawValue).sorted()
+            )
             guard allowed == file.sha256 else {
                 throw WorkerEnd(
                     .backendRefused,

@@ -78,8 +78,8 @@ package struct WorkerMachine: Sendable {
     /// Everything leased to this worker, as far as it knows, sorted.
     package var heldJobs: [Int64] { held.keys.sorted() }
 
-    /// Whether nothing is held that could still end.
-    package var isIdle: Bool { held.count == hung.count }
+    /// Whether nothing is held that could still end, and no claim is under way that could bring more.
+    package var isIdle: Bool { held.count == hung.count && !isClaiming }
 
     /// Whether the last claim found less than it asked for, so that the next one should announce that it waits.
     package var shouldWait: Bool { lastClaimWasShort }
@@ -105,6 +105,13 @@ package struct WorkerMachine: Sendable {
         guard let room else { return nil }
         isClaiming = true
         return min(room, 1000)
+    }
+
+    /// Whether to claim a suspect now. If so a claim follows, and `suspectClaimed` or `claimFailed` after it.
+    package mutating func beginSuspectClaim() -> Bool {
+        guard phase == .alone, isIdle else { return false }
+        isClaiming = true
+        return true
     }
 
     /// The next job to start, if one waits and may start.
@@ -146,8 +153,8 @@ package struct WorkerMachine: Sendable {
 
     /// A suspect was claimed, or none was left.
     package mutating func suspectClaimed(_ job: ClaimedJob?, at now: Duration) {
-        guard phase == .alone else { return }
-        if let job { hold(job, at: now) } else { phase = .running }
+        isClaiming = false
+        if let job { hold(job, at: now) } else if phase == .alone { phase = .running }
     }
 
     private mutating func hold(_ job: ClaimedJob, at now: Duration) {
@@ -169,7 +176,8 @@ package struct WorkerMachine: Sendable {
 
     /// The database took the ends of `jobs`, or refused them: either way they are not held any more.
     package mutating func finished(_ jobs: [Int64]) {
-        for job in jobs { held[job] = nil }
+        // One that was given back may have been claimed again already, and that attempt has not ended.
+        for job in jobs where held[job]?.isFinishing == true { held[job] = nil }
         if phase == .gathering && held.isEmpty { phase = .alone }
     }
 
@@ -215,7 +223,9 @@ package struct WorkerMachine: Sendable {
     /// Time passed. Returns the jobs to stop because their time is over.
     package mutating func timePassed(_ now: Duration) -> [Int64] {
         for (id, entry) in held where entry.startedAt != nil && !entry.isFinishing {
-            if let stopped = entry.stoppedAt, now - stopped >= limits.cancelGrace, !hung.contains(id) { hung.append(id) }
+            if let stopped = entry.stoppedAt, now - stopped >= limits.cancelGrace, !hung.contains(id) {
+                hung.append(id)
+            }
         }
         let timeout = limits.attemptTimeout
         return stopRunning(at: now) { entry in

@@ -13,7 +13,7 @@ struct BatchTests {
     /// Loads the next `lines` lines in one transaction, as the CLI does.
     @discardableResult
     private func load(_ corner: Corner, _ batch: Int32, from first: Int32, lines: Int32) async throws -> Int32 {
-        try await corner.connection.transaction { transaction in
+        try await corner.connection.transaction { transaction async throws in
             let queue = Queue(transaction)
             let models = try await queue.beginChunk(batch: batch, models: [(corner.model, lines)], priority: .batch)
             let model = try #require(models.first)
@@ -28,7 +28,8 @@ struct BatchTests {
                 }
             }
             #expect(copied == Int(lines))
-            return try await queue.endChunk(batch: batch, firstLine: first, lines: lines, afterID: model.afterID)
+            return try await queue.endChunk(
+                batch: batch, firstLine: first, lines: lines, afterID: model.afterID, models: [model.model])
         }
     }
 
@@ -115,20 +116,21 @@ struct BatchTests {
         let corner = try await Corner.open()
         let batch = try await open(corner, "short", total: 4)
         let code = try await code {
-            try await corner.connection.transaction { transaction in
+            try await corner.connection.transaction { transaction async throws in
                 let queue = Queue(transaction)
                 let models = try await queue.beginChunk(
                     batch: batch.batch, models: [(corner.model, 2)], priority: .batch)
-                _ = try await queue.endChunk(batch: batch.batch, firstLine: 0, lines: 2, afterID: models[0].afterID)
+                _ = try await queue.endChunk(
+                    batch: batch.batch, firstLine: 0, lines: 2, afterID: models[0].afterID, models: [models[0].model])
             }
         }
         #expect(code == .batchClosed)
-        #expect(try await code_(corner, batch.batch) == .unknownModel)
+        #expect(try await modelCode(corner, batch.batch) == .unknownModel)
     }
 
-    private func code_(_ corner: Corner, _ batch: Int32) async throws -> QueueError.Code? {
+    private func modelCode(_ corner: Corner, _ batch: Int32) async throws -> QueueError.Code? {
         try await code {
-            try await corner.connection.transaction { transaction in
+            try await corner.connection.transaction { transaction async throws in
                 _ = try await Queue(transaction).beginChunk(batch: batch, models: [("nobody", 2)], priority: .batch)
             }
         }

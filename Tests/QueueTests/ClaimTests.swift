@@ -137,7 +137,7 @@ struct ClaimTests {
         try await corner.enqueue(5)
         let worker = try await corner.worker()
         await #expect(throws: Regret.self) {
-            try await other.transaction { transaction in
+            try await other.transaction { transaction async throws in
                 #expect(try await Queue(transaction).claim(worker: worker, limit: 5, floors: nil).jobs.count == 5)
                 #expect(try await corner.claim(worker, 5).isEmpty)
                 throw Regret()
@@ -162,7 +162,7 @@ struct ClaimTests {
                 began: now, now: now + .seconds(1))
             return claim.jobs
         }
-        let id = try await late.transaction { transaction in
+        let id = try await late.transaction { transaction async throws in
             let id: Int64 = try await transaction.value("select sluice.enqueue('\(corner.model)', '{}')")
             try await corner.enqueue(10)
             #expect(try await claim(at: .zero).count == 10)

@@ -9,7 +9,7 @@ struct EnqueueTests {
     @Test func `a job enqueued in plain SQL is claimable when its transaction commits`() async throws {
         let (corner, other) = (try await Corner.open(), try await Corner.connect())
         let worker = try await corner.worker()
-        let id = try await other.transaction { transaction in
+        let id = try await other.transaction { transaction async throws in
             let id: Int64 = try await transaction.value("select sluice.enqueue('\(corner.model)', '{\"a\": 1}')")
             #expect(try await corner.claim(worker).isEmpty)
             return id
@@ -25,7 +25,7 @@ struct EnqueueTests {
         let corner = try await Corner.open()
         let worker = try await corner.worker()
         await #expect(throws: Regret.self) {
-            try await corner.connection.transaction { transaction in
+            try await corner.connection.transaction { transaction async throws in
                 _ = try await transaction.value("select sluice.enqueue('\(corner.model)', '{}')", as: Int64.self)
                 throw Regret()
             }
@@ -222,7 +222,7 @@ struct IdempotencyTests {
         struct Regret: Error {}
         let corner = try await Corner.open()
         await #expect(throws: Regret.self) {
-            try await corner.connection.transaction { transaction in
+            try await corner.connection.transaction { transaction async throws in
                 _ = try await transaction.value(
                     "select sluice.enqueue('\(corner.model)', '{\"b\":1}', idempotency_key => 'free')", as: Int64.self)
                 throw Regret()

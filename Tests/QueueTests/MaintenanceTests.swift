@@ -115,7 +115,7 @@ struct MaintenanceTests {
         try await corner.set("partition_rows", 10)
         try await corner.connection.execute(
             script: "select setval('sluice.job_id', 9999990); set statement_timeout = '5s'")
-        try await holder.transaction { holder in
+        try await holder.transaction { holder async throws in
             _ = try await holder.value("select sluice.enqueue('\(corner.model)', '{}')", as: Int64.self)
             #expect(try await corner.queue.ensurePartitions() == 3)
             try await corner.enqueue(3)
@@ -186,7 +186,7 @@ struct SweepTests {
         try await corner.enqueue(10)
         let worker = try await corner.worker()
         // An uncommitted enqueue holds a lock on what is to be emptied.
-        try await holder.transaction { holder in
+        try await holder.transaction { holder async throws in
             _ = try await holder.value("select sluice.enqueue('\(corner.model)', '{}')", as: Int64.self)
             #expect(try await corner.queue.sweep().contains("in use"))
             #expect(try await corner.claim(worker, 5).count == 5)
@@ -199,7 +199,7 @@ struct SweepTests {
     {
         let (corner, holder) = (try await open(), try await Corner.connect())
         try await corner.enqueue(10)
-        try await holder.transaction(isolation: .repeatableRead) { holder in
+        try await holder.transaction(isolation: .repeatableRead) { holder async throws in
             _ = try await holder.value("select count(*) from sluice.model", as: Int64.self)
             #expect(try await corner.queue.sweep().contains("emptied"))
         }
@@ -209,7 +209,7 @@ struct SweepTests {
     @Test(.database(migrated: true)) func `it refuses an isolation level at which it would lose rows`() async throws {
         let corner = try await open()
         let code = try await code {
-            try await corner.connection.transaction(isolation: .repeatableRead) { transaction in
+            try await corner.connection.transaction(isolation: .repeatableRead) { transaction async throws in
                 _ = try await Queue(transaction).sweep()
             }
         }
@@ -316,7 +316,7 @@ struct WakeTests {
         let (corner, slow) = (try await Corner.open(), try await Corner.connect())
         let listener = try await listen(corner)
         let worker = try await corner.worker()
-        try await slow.transaction { transaction in
+        try await slow.transaction { transaction async throws in
             _ = try await transaction.value("select sluice.enqueue('\(corner.model)', '{}')", as: Int64.self)
             // Only now somebody begins to wait.
             try await wait(corner, worker)

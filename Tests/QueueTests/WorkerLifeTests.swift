@@ -128,7 +128,7 @@ struct WorkerLifeTests {
         let (corner, late) = (try await open(), try await Corner.connect())
         let id = try await corner.enqueue()
         let worker = try await corner.worker()
-        try await late.transaction { transaction in
+        try await late.transaction { transaction async throws in
             #expect(try await Queue(transaction).claim(worker: worker, limit: 1, floors: nil).jobs.map(\.id) == [id])
             #expect(try await corner.queue.workerEnded(worker, orderly: false, cause: "test").returned == 0)
         }
@@ -141,7 +141,7 @@ struct WorkerLifeTests {
 
     @Test(.database(migrated: true)) func `of two reapers at once one does the work`() async throws {
         let (corner, other) = (try await open(), try await Corner.connect())
-        try await other.transaction { transaction in
+        try await other.transaction { transaction async throws in
             _ = try await Queue(transaction).reap()
             #expect(try await corner.queue.reap().isEmpty)
         }

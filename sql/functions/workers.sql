@@ -51,7 +51,7 @@ begin
     update sluice.worker_heartbeat h set beat_at = clock_timestamp() where h.worker_id = p_worker;
     select * into v_deployment from sluice.deployment d where d.id = v_worker.deployment_id;
     return query select
-        case when v_worker.state = 'draining' or v_deployment.revision <> v_worker.revision then 'drain' else 'run' end,
+        case when v_worker.state = 'draining' then 'drain' else 'run' end,
         coalesce((select array_agg(l.id) from sluice.running l
             where l.id = any (p_in_flight) and l.worker_id = p_worker and l.cancel_requested), '{}'),
         -- One worker of the model looks after suspects: the one that has lived longest.
@@ -164,11 +164,14 @@ returns table (returned int, suspected int, quarantined int) language plpgsql as
 #variable_conflict use_column
 declare
     v_class sluice.error_class := case when p_started is not null then 'crash' else 'worker_lost' end;
+    v_is_first boolean;
 begin
+    select w.ended_at is null into v_is_first from sluice.worker w where w.id = p_worker for update;
+    -- The first word stands: a worker may report its own end, and its parent again with the exit status.
     update sluice.worker w
-    set state = case when p_orderly then 'stopped' else 'dead' end::sluice.worker_state,
+    set state = case when v_is_first then case when p_orderly then 'stopped' else 'dead' end::sluice.worker_state else w.state end,
         ended_at = coalesce(w.ended_at, clock_timestamp()),
-        cause = left(p_cause, 500), exit_status = coalesce(p_exit_status, w.exit_status),
+        cause = coalesce(w.cause, left(p_cause, 500)), exit_status = coalesce(p_exit_status, w.exit_status),
         signal = coalesce(p_signal, w.signal),
         last_words = coalesce(right(p_last_words, 4000), w.last_words)
     where w.id = p_worker;
@@ -176,12 +179,14 @@ begin
         raise exception using errcode = 'SL009', message = format('There is no worker %s.', p_worker);
     end if;
     delete from sluice.worker_heartbeat h where h.worker_id = p_worker;
-    insert into sluice.event (kind, subject, reason)
-    values ('worker_ended', 'worker ' || p_worker, left(p_cause, 500));
+    if v_is_first then
+        insert into sluice.event (kind, subject, reason)
+        values ('worker_ended', 'worker ' || p_worker, left(p_cause, 500));
+    end if;
     return query select * from sluice.return_leases(p_worker, p_started, v_class, left(p_cause, 500));
 end $$;
 comment on function sluice.worker_ended is
-    'Records the end of a worker and takes its leases back. p_started names the jobs that were running when it crashed by itself; null when it was ended from outside, which charges nobody. May be called again.';
+    'Records the end of a worker and takes its leases back. p_started names the jobs that were running when it crashed by itself; null when it was ended from outside, which charges nobody. May be called again: the first word about the end stands.';
 
 create or replace function sluice.reap() returns table (worker_id bigint, cause text, returned int) language plpgsql as $$
 #variable_conflict use_column

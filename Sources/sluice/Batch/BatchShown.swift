@@ -17,7 +17,8 @@ enum BatchShown {
         ])
         for batch in batches {
             table.append([
-                .text("\(batch.batch)"), .text(batch.name), .text(batch.kind.rawValue), .word(batch.state.rawValue),
+                JobsShown.number(Int64(batch.batch)), .text(batch.name), .text(batch.kind.rawValue),
+                .word(batch.state.rawValue),
                 .count(Int64(batch.total)), .count(Int64(batch.loaded)), .count(Int64(batch.succeeded)),
                 .count(Int64(batch.failed)), .count(Int64(batch.cancelled)), .count(Int64(batch.expired)),
                 .count(Int64(batch.quarantined)), JobsShown.time(batch.createdAt), took(batch),
@@ -29,7 +30,7 @@ enum BatchShown {
     /// Everything that is known of a batch.
     static func facts(_ batch: BatchProgress) -> FactList {
         var facts = FactList()
-        facts.append("batch", key: "id", .text("\(batch.batch)"))
+        facts.append("batch", key: "id", JobsShown.number(Int64(batch.batch)))
         facts.append("name", key: "name", .text(batch.name))
         facts.append("state", key: "state", .word(batch.state.rawValue))
         facts.append("kind", key: "kind", .text(batch.kind.rawValue))

@@ -71,7 +71,7 @@ struct BatchSubmitCommand: SluiceCommand {
             return hasProblems ? .failed : BatchShown.exit(progress)
         } catch {
             if let begun, !(error is CommandFailure) || Task.isCancelled { tellHowToGoOn(begun, console) }
-            throw Self.explained(error)
+            throw error
         }
     }
 
@@ -135,10 +135,5 @@ struct BatchSubmitCommand: SluiceCommand {
               sluice batch wait \(batch)\(files.answers.map { " --output \($0)" } ?? "")
             once it is loaded.
             """)
-    }
-
-    private static func explained(_ error: any Error) -> any Error {
-        guard let error = error as? BatchLoadingError else { return error }
-        return CommandFailure(error.code == .cancelled ? .failed : .dataInvalid, error.message, fix: error.hint)
     }
 }

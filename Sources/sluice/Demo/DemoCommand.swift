@@ -28,13 +28,15 @@ struct DemoCommand: SluiceCommand {
         let folder = try DemoFolder(data)
         let run = DemoRun(prompts: prompts, folder: folder, console: console)
         do {
-            let report = try await DemoHost(folder: folder, backends: backends.directories).run { target in
+            let report = try await DemoHost(folder: folder, backends: backends.directories).run(declare: run.declare) {
+                target in
                 try await run.report(on: target)
             }
             if !keep { try folder.removeQueue() }
             try report.show(console, folder, isKept: keep || !folder.isOurs)
             return report.isFlawless ? .ok : .failed
         } catch {
+            if Task.isCancelled, !keep { try folder.removeQueue() }
             console.note("What the queue said is in \(folder.log)")
             throw error
         }

@@ -13,7 +13,9 @@ extension DemoReport {
         }
         let palette = console.palette
         var lines = [""]
-        func fact(_ title: String, _ text: String) { lines.append(palette.paint(title + String(repeating: " ", count: max(0, 12 - title.count)), .dim) + text) }
+        func fact(_ title: String, _ text: String) {
+            lines.append(palette.paint(title + String(repeating: " ", count: max(0, 12 - title.count)), .dim) + text)
+        }
         let verdict =
             isFlawless
             ? palette.paint("none lost, none twice", .green)
@@ -46,7 +48,8 @@ extension DemoReport {
         ])
         for share in shares {
             table.append([
-                .text("\(share.worker)"), .text(share.deployment), .text("\(share.processID)"), .count(share.answered),
+                JobsShown.number(share.worker), .text(share.deployment), JobsShown.number(Int64(share.processID)),
+                .count(share.answered),
                 .share(total > 0 ? Double(share.answered) / Double(total) : 0), .duration(share.ran),
                 share.worker == kill?.worker ? .text("killed") : .text(""),
             ])

@@ -33,7 +33,7 @@ struct DemoRun: Sendable {
         let began = ContinuousClock.now
         let session = try await Session.open(target)
         let second = try await Session.open(target)
-        try await startWorkers(session)
+        try await waitForWorkers(session)
         step(
             "The queue is up: a PostgreSQL of its own, \(Self.deployments.count * Int(Self.workers)) workers of \(Self.slots) slots, each with its backend loaded"
         )
@@ -47,15 +47,19 @@ struct DemoRun: Sendable {
         return report
     }
 
-    /// Declares the deployments and waits until their workers run.
-    private func startWorkers(_ session: Session) async throws {
-        try await session.queue.putModel("demo")
+    /// Declares the model and its deployments.
+    func declare(_ queue: Queue) async throws {
+        try await queue.putModel("demo")
         for name in Self.deployments {
             var request = DeploymentRequest(model: "demo", name: name, backend: "mock")
             request.configuration = Array(Self.mock.utf8)
             (request.workers, request.slots) = (Self.workers, Self.slots)
-            try await session.queue.putDeployment(request)
+            try await queue.putDeployment(request)
         }
+    }
+
+    /// Waits until every worker has its backend loaded.
+    private func waitForWorkers(_ session: Session) async throws {
         let wanted = Int64(Self.deployments.count) * Int64(Self.workers)
         let deadline = ContinuousClock.now + Self.startLimit
         var pace = JobsPace()
@@ -76,13 +80,9 @@ struct DemoRun: Sendable {
         let summary = try await loader.check(file)
         if !summary.isValid { try BatchProblems(summary, of: file.path).refuse(console) }
         let began = ContinuousClock.now
-        do {
-            let batch = try await loader.load(file, summary)
-            step("\(summary.lines) requests of \(file.path) are queued after \(HumanFormat.duration(.now - began))")
-            return batch
-        } catch let error as BatchLoadingError {
-            throw CommandFailure(.dataInvalid, error.message, fix: error.hint)
-        }
+        let batch = try await loader.load(file, summary)
+        step("\(summary.lines) requests of \(file.path) are queued after \(HumanFormat.duration(.now - began))")
+        return batch
     }
 
     /// Waits for the end, and kills a worker on the way.

@@ -11,7 +11,7 @@ struct JobsChange {
     private(set) var refused = 0
 
     mutating func append(_ id: Int64, _ state: String, _ note: String?) {
-        table.append([.text("\(id)"), .word(state), note.map(Cell.text) ?? .none])
+        table.append([JobsShown.number(id), .word(state), note.map(Cell.text) ?? .none])
     }
 
     /// The queue would not.

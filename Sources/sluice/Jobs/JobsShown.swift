@@ -17,8 +17,8 @@ enum JobsShown {
         ])
         for job in jobs {
             table.append([
-                .text("\(job.id)"), .word(job.state.rawValue), .text(job.model), .text(job.kind.rawValue),
-                .count(Int64(job.priority)), job.batch.map { .text("\($0)") } ?? .none,
+                number(job.id), .word(job.state.rawValue), .text(job.model), .text(job.kind.rawValue),
+                .count(Int64(job.priority)), job.batch.map { number(Int64($0)) } ?? .none,
                 job.customID.map(Cell.text) ?? .none, .count(Int64(job.attempt)), time(job.createdAt), took(job),
                 job.deployment.map(Cell.text) ?? .none, job.errorMessage.map(Cell.text) ?? .none,
             ])
@@ -29,13 +29,13 @@ enum JobsShown {
     /// Everything that is known of a job.
     static func facts(_ job: JobStatus, request: [UInt8]?, answer: [UInt8]?) -> FactList {
         var facts = FactList()
-        facts.append("job", key: "id", .text("\(job.id)"))
+        facts.append("job", key: "id", number(job.id))
         facts.append("state", key: "state", .word(job.state.rawValue))
         facts.append("model", key: "model", .text(job.model))
         facts.append("kind", key: "kind", .text(job.kind.rawValue))
         facts.append("tenant", key: "tenant", .text(job.tenant))
         facts.append("priority", key: "priority", .count(Int64(job.priority)))
-        facts.append("batch", key: "batch", job.batch.map { .text("\($0)") } ?? .none)
+        facts.append("batch", key: "batch", job.batch.map { number(Int64($0)) } ?? .none)
         facts.append("custom id", key: "custom_id", job.customID.map(Cell.text) ?? .none)
         facts.append("attempts", key: "attempt", .count(Int64(job.attempt)))
         facts.append("failures", key: "failures", job.failures.map { .count(Int64($0)) } ?? .none)
@@ -46,7 +46,7 @@ enum JobsShown {
         facts.append("started", key: "started_at", job.startedAt.map(time) ?? .none)
         facts.append("finished", key: "finished_at", job.finishedAt.map(time) ?? .none)
         facts.append("took", key: "seconds", took(job))
-        facts.append("worker", key: "worker", job.worker.map { .text("\($0)") } ?? .none)
+        facts.append("worker", key: "worker", job.worker.map(number) ?? .none)
         facts.append("deployment", key: "deployment", job.deployment.map(Cell.text) ?? .none)
         facts.append("tokens in", key: "prompt_tokens", job.promptTokens.map { .count(Int64($0)) } ?? .none)
         facts.append("tokens out", key: "completion_tokens", job.completionTokens.map { .count(Int64($0)) } ?? .none)
@@ -61,6 +61,9 @@ enum JobsShown {
     static func exit(_ jobs: [JobStatus]) -> ProcessExit {
         jobs.allSatisfy { $0.state == .succeeded } ? .ok : .failed
     }
+
+    /// An id: a number, but not one to be grouped.
+    static func number(_ id: Int64) -> Cell { .number(Double(id), decimals: 0) }
 
     static func time(_ time: Timestamp) -> Cell {
         // From the year 2000, which PostgreSQL counts from, to 1970.

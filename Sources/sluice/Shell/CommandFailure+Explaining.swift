@@ -1,6 +1,7 @@
 import ArgumentParser
 import BackendHost
 import BatchFile
+import BatchLoading
 import Lifeline
 import Postgres
 import PrivatePostgres
@@ -20,7 +21,9 @@ extension CommandFailure {
         case let error as PrivateServerError: self.init(error)
         case let error as SettingsError: self.init(.configuration, "\(error)")
         case let error as BackendError: self.init(error)
-        case let error as BatchFileError: self.init(.dataInvalid, "\(error)")
+        case let error as BatchFileError: self.init(error)
+        case let error as BatchLoadingError:
+            self.init(error.code == .cancelled ? .failed : .dataInvalid, error.message, fix: error.hint)
         case let error as ConsoleError: self.init(.init(rawValue: error.exitCode.rawValue) ?? .io, "\(error)")
         case let error as WorkerEnd: self.init(.init(rawValue: error.exit.rawValue) ?? .software, error.message)
         case let error as ValidationError: self.init(.usage, error.message)
@@ -93,6 +96,17 @@ extension CommandFailure {
             case .folderUnusable: .cannotCreate
             case .noAccount: .noPermission
             case .serverNotInstalled, .notRunning, .toolFailed, .exited: .unavailable
+            }
+        self.init(code, "\(error)")
+    }
+
+    private init(_ error: BatchFileError) {
+        let code: ProcessExit =
+            switch error.code {
+            case .notFound, .isDirectory, .notPermitted, .readFailed: .noInput
+            case .tooLarge, .changed: .dataInvalid
+            case .cannotCreate: .cannotCreate
+            case .noSpace, .writeFailed: .io
             }
         self.init(code, "\(error)")
     }

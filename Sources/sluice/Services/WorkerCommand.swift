@@ -51,19 +51,24 @@ struct WorkerCommand: AsyncParsableCommand {
     /// Works until the end and returns the exit status.
     private func work() async -> Int32 {
         let console = Console(options: OutputOptions(), environment: ProcessEnvironment.variables)
+        let logger: Logger
         do {
-            let logger = ProcessLog.start(try await database.settings().log)
+            logger = ProcessLog.start(try await database.settings().log)
+        } catch {
+            return CommandRun.report(error, console)
+        }
+        do {
             let worker = Worker(settings: try await settings(), logger: logger)
             var services: [any Service] = [worker]
             if supervised { services.insert(ParentLifeline(), at: 0) }
             if let memoryLimit { services.insert(MemoryWatch(limit: memoryLimit, logger: logger), at: 0) }
             _ = try await ServiceRun.run(services, logger: logger)
             return WorkerExit.drained.rawValue
-        } catch let end as WorkerEnd {
-            console.report(CommandFailure(explaining: end))
-            return end.exit.rawValue
         } catch {
-            return CommandRun.report(error, console)
+            let failure = CommandFailure(explaining: error)
+            // A parent reads log lines, and takes the last one for the cause.
+            if supervised { logger.error("\(failure)") } else { console.report(failure) }
+            return (error as? WorkerEnd)?.exit.rawValue ?? failure.exitCode.rawValue
         }
     }
 

@@ -118,7 +118,7 @@ extension CommandFailure {
 
     private static func sentence(_ error: PostgresError) -> String {
         let text = capitalised(error.description)
-        return text.hasSuffix(".") ? text : text + "."
+        return text.hasSuffix(".") || text.hasSuffix("?") ? text : text + "."
     }
 
     private static func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }

@@ -66,6 +66,7 @@ struct BatchLoaderTests {
             let summary = try await loader.check(file)
             let server = try await Connection.connect(corner.connection.configuration, logger: Corner.logger)
             defer { server.close() }
+            let sessions = [corner.connection, corner.second].map(\.backendProcessID)
             let (cut, cutter) = AsyncStream.makeStream(of: Void.self)
             await #expect(throws: (any Error).self) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -74,8 +75,7 @@ struct BatchLoaderTests {
                         // As if the process had been killed: both of its sessions end, whatever they are at.
                         try await server.execute(
                             script: """
-                                select pg_terminate_backend(pid) from pg_stat_activity
-                                where datname = current_database() and pid <> pg_backend_pid()
+                                select pg_terminate_backend(\(sessions[0])), pg_terminate_backend(\(sessions[1]))
                                 """)
                     }
                     group.addTask {

@@ -6,7 +6,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.database(migrated: true), .timeLimit(.minutes(4)))
+/// Each test has a queue of its own: workers of one would take the jobs of another.
+@Suite(.timeLimit(.minutes(4)))
 struct BatchCommandTests {
     private static func line(_ id: Int, _ content: String) -> String {
         #"{"custom_id": "r\#(id)", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "echo", "messages": [{"role": "user", "content": "\#(content)"}]}}"#
@@ -22,7 +23,7 @@ struct BatchCommandTests {
         try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
     }
 
-    @Test func answersComeInTheOrderOfTheFile() async throws {
+    @Test(.database(migrated: true)) func answersComeInTheOrderOfTheFile() async throws {
         try await TemporaryFolder.with { folder in
             let (input, output) = (folder.path + "/in.jsonl", folder.path + "/out.jsonl")
             try Self.write(500, to: input)
@@ -38,7 +39,7 @@ struct BatchCommandTests {
         }
     }
 
-    @Test func failedAndInvalidLinesAreInTheErrorFile() async throws {
+    @Test(.database(migrated: true)) func failedAndInvalidLinesAreInTheErrorFile() async throws {
         try await TemporaryFolder.with { folder in
             let (output, errors) = (folder.path + "/out.jsonl", folder.path + "/errors.jsonl")
             let input = [Self.line(0, "a"), "no JSON", Self.line(1, "[[mock:error invalid_request]]")].joined(
@@ -59,7 +60,7 @@ struct BatchCommandTests {
         }
     }
 
-    @Test func aBatchIsCancelled() async throws {
+    @Test(.database(migrated: true)) func aBatchIsCancelled() async throws {
         try await TemporaryFolder.with { folder in
             let input = folder.path + "/in.jsonl"
             try Self.write(100, to: input)
@@ -75,7 +76,7 @@ struct BatchCommandTests {
         }
     }
 
-    @Test func aLoaderThatIsKilledIsTakenUp() async throws {
+    @Test(.database(migrated: true)) func aLoaderThatIsKilledIsTakenUp() async throws {
         try await TemporaryFolder.with { folder in
             let input = folder.path + "/in.jsonl"
             try Self.write(60_000, to: input, content: String(repeating: "x", count: 400))
@@ -103,7 +104,7 @@ struct BatchCommandTests {
     }
 
     /// RLIMIT_DATA makes an allocation fail that goes past it, whatever it is for.
-    @Test func memoryIsBoundedWhateverTheFile() async throws {
+    @Test(.database(migrated: true)) func memoryIsBoundedWhateverTheFile() async throws {
         try await TemporaryFolder.with { folder in
             let input = folder.path + "/in.jsonl"
             // 50,000 lines and 200 MB.

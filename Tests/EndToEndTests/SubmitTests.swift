@@ -3,13 +3,14 @@ import Queue
 import TestSupport
 import Testing
 
-@Suite(.database(migrated: true), .timeLimit(.minutes(3)))
+/// Each test has a queue of its own: workers of one would take the jobs of another.
+@Suite(.timeLimit(.minutes(3)))
 struct SubmitTests {
     private static func id(_ outcome: RunningQueue.Outcome) throws -> Int64 {
         try #require(Int64(outcome.output.filter { !$0.isWhitespace }), "\(outcome)")
     }
 
-    @Test func waitingPrintsTheAnswer() async throws {
+    @Test(.database(migrated: true)) func waitingPrintsTheAnswer() async throws {
         try await RunningQueue.with { queue in
             let plain = try await queue.sluice(["submit", "--model", "echo", "--prompt", "Hello", "--wait"])
             #expect(plain.status == 0, "\(plain)")
@@ -24,7 +25,7 @@ struct SubmitTests {
         }
     }
 
-    @Test func failuresEndWithOneAndCanBeRetried() async throws {
+    @Test(.database(migrated: true)) func failuresEndWithOneAndCanBeRetried() async throws {
         try await RunningQueue.with { queue in
             let failed = try await queue.sluice(
                 ["submit", "--model", "echo", "--prompt", "[[mock:error invalid_request]]", "--wait"])
@@ -39,7 +40,7 @@ struct SubmitTests {
         }
     }
 
-    @Test func aScheduledJobWaitsForItsTimeAndCanBeCancelled() async throws {
+    @Test(.database(migrated: true)) func aScheduledJobWaitsForItsTimeAndCanBeCancelled() async throws {
         try await RunningQueue.with { queue in
             let submitted = try await queue.sluice(["submit", "--model", "echo", "--prompt", "later", "--at", "+1h"])
             let id = try Self.id(submitted)
@@ -55,7 +56,7 @@ struct SubmitTests {
         }
     }
 
-    @Test func aRunningJobIsCancelled() async throws {
+    @Test(.database(migrated: true)) func aRunningJobIsCancelled() async throws {
         try await RunningQueue.with { queue in
             let id = try Self.id(
                 try await queue.sluice(["submit", "--model", "echo", "--prompt", "[[mock:latency 60000]]"]))
@@ -66,7 +67,7 @@ struct SubmitTests {
         }
     }
 
-    @Test func optionsReachTheJob() async throws {
+    @Test(.database(migrated: true)) func optionsReachTheJob() async throws {
         try await RunningQueue.with(workers: 0) { queue in
             let arguments = [
                 "submit", "--model", "echo", "--prompt", "Hello", "--priority", "4", "--key", "once", "--deadline",
@@ -86,7 +87,7 @@ struct SubmitTests {
         }
     }
 
-    @Test func mistakesAreExplained() async throws {
+    @Test(.database(migrated: true)) func mistakesAreExplained() async throws {
         try await RunningQueue.with(workers: 0) { queue in
             let model = try await queue.sluice(["submit", "--model", "nobody", "--prompt", "x"])
             #expect(model.status == 65 && model.errors.contains("nobody"), "\(model)")

@@ -70,7 +70,8 @@ struct BenchDatabase: Sendable {
         for (invariant, violations) in try await queue.invariantViolations() where violations > 0 {
             throw BenchFailure("\(violations) violations: \(invariant)")
         }
-        let results = try await number("bench_count", "select count(*)::float8 from sluice.result where state = 'succeeded'")
+        let results = try await number(
+            "bench_count", "select count(*)::float8 from sluice.result where state = 'succeeded'")
         guard Int(results) == jobs else { throw BenchFailure("\(Int(results)) of \(jobs) jobs were answered") }
     }
 }

@@ -5,7 +5,8 @@ import Queue
 /// What a claim costs with a million jobs waiting against ten thousand.
 package struct ClaimCostShape: Shape {
     package static let name = "claim"
-    package static let abstract = "claim cost with 1,000,000 jobs waiting against 10,000; full share, 1% share, drained share"
+    package static let abstract =
+        "claim cost with 1,000,000 jobs waiting against 10,000; full share, 1% share, drained share"
 
     private static let batch = 10
     private static let calls = 60
@@ -69,7 +70,8 @@ package struct ClaimCostShape: Shape {
                 target: "at least 10 times", isMet: scanned >= fromFloor * 10,
                 figures: ["floor_ms": fromFloor / 20, "head_ms": scanned / 20, "ratio": scanned / fromFloor]),
             Measurement(
-                Self.name, "empty claim of a drained 1% share among a million others", "\(milliseconds(empty)) on average",
+                Self.name, "empty claim of a drained 1% share among a million others",
+                "\(milliseconds(empty)) on average",
                 target: "under 2 ms", isMet: empty < 2, figures: ["empty_ms": empty]),
         ]
     }

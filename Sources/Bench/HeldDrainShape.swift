@@ -40,7 +40,8 @@ package struct HeldDrainShape: Shape {
         return zip(Self.holders, held).map { holder, rates in
             let ratio = (rates.max() ?? 0) / best
             return Measurement(
-                Self.name, "drain beside \(holder.name)", "\(rate(rates.max() ?? 0)) = \(percent(ratio)) of \(rate(best))",
+                Self.name, "drain beside \(holder.name)",
+                "\(rate(rates.max() ?? 0)) = \(percent(ratio)) of \(rate(best))",
                 target: "at least 90%", isMet: ratio >= 0.9,
                 figures: ["jobs_per_second": rates.max() ?? 0, "free_jobs_per_second": best, "ratio": ratio])
         }

@@ -23,8 +23,10 @@ package struct SustainedShape: Shape {
             let queued = try await laboratory.withProcess(worker, url: database.url) {
                 try await laboratory.withProcess(worker, url: database.url) {
                     laboratory.say("enqueueing \(perSlice) jobs every 20 ms for \(Self.seconds) s")
-                    let count = try await produce(perSlice, through: BenchDatabase(
-                        url: database.url, connection: producer, queue: .init(producer), laboratory: laboratory))
+                    let count = try await produce(
+                        perSlice,
+                        through: BenchDatabase(
+                            url: database.url, connection: producer, queue: .init(producer), laboratory: laboratory))
                     try await database.waitForResults(count)
                     return count
                 }
@@ -37,7 +39,8 @@ package struct SustainedShape: Shape {
             let isFlat = late.p99 <= max(early.p99 * 1.5, early.p99 + 20)
             return [
                 Measurement(
-                    Self.name, "\(Int(Double(queued) / Double(Self.seconds))) jobs/s for \(Self.seconds) s, snapshot held: queue age p99",
+                    Self.name,
+                    "\(Int(Double(queued) / Double(Self.seconds))) jobs/s for \(Self.seconds) s, snapshot held: queue age p99",
                     "\(milliseconds(early.p99)) in seconds 10–25, \(milliseconds(late.p99)) in seconds 45–60",
                     target: "flat (not half as much again, nor 20 ms more)", isMet: isFlat,
                     figures: [

@@ -20,5 +20,6 @@ public struct Priority: RawRepresentable, Sendable, Hashable, Comparable {
 
     private init(_ level: Int16) { rawValue = level }
 
+    /// Whether `left` is claimed before `right`.
     public static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
 }

@@ -34,7 +34,8 @@ package final class SlotBoard: Sendable {
         // Allocated, not only sized: a full disk is told now, not by a signal at the first store.
         let failure = posix_fallocate(descriptor, 0, off_t(bytes))
         guard failure == 0 else { throw SlotBoardError(path: path, code: failure) }
-        guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED else {
+        guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
+        else {
             throw SlotBoardError(path: path, code: errno)
         }
         words = memory.bindMemory(to: Int64.self, capacity: bytes / 8)
@@ -68,7 +69,8 @@ package final class SlotBoard: Sendable {
         guard count >= 0 else { throw SlotBoardError(path: path, code: errno) }
         guard count >= headerWords * 8, words[0] == magic else { return nil }
         let slots = min(Int(words[1]), count / 8 - headerWords)
-        return Contents(worker: words[2], started: words[headerWords..<(headerWords + max(0, slots))].filter { $0 != 0 })
+        return Contents(
+            worker: words[2], started: words[headerWords..<(headerWords + max(0, slots))].filter { $0 != 0 })
     }
 }
 

@@ -58,7 +58,8 @@ extension Queue {
         "wanted_workers",
         "select d.name, d.workers, d.revision, d.backend from sluice.deployment d order by d.id")
     private static let recordBackendStatement = Statement(
-        "record_backend", "select sluice.record_backend($1::text, $2::text, $3::text, $4::text, $5::text[], $6::boolean)")
+        "record_backend",
+        "select sluice.record_backend($1::text, $2::text, $3::text, $4::text, $5::text[], $6::boolean)")
     private static let invariantsStatement = Statement(
         "check_invariants", "select invariant, violations from sluice.check_invariants()")
 
@@ -155,7 +156,8 @@ extension DeploymentOverview {
         self.init(
             model: try row.decode(0), deployment: try row.decode(1), backend: try row.decode(2),
             paused: try row.decode(3), workersWanted: try row.decode(4), workersLive: try row.decode(5),
-            slots: try row.decode(6), running: try row.decode(7), ready: try row.decode(8), scheduled: try row.decode(9),
+            slots: try row.decode(6), running: try row.decode(7), ready: try row.decode(8),
+            scheduled: try row.decode(9),
             suspects: try row.decode(10), oldestReadySeconds: try row.decode(11))
     }
 }

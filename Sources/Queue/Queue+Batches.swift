@@ -209,8 +209,10 @@ extension Queue {
 extension BatchProgress {
     init(_ row: Row) throws(PostgresError) {
         self.init(
-            batch: try row.decode(0), name: try row.decode(1), kind: try row.decodeWord(2), state: try row.decodeWord(3),
-            total: try row.decode(4), loaded: try row.decode(5), succeeded: try row.decode(6), failed: try row.decode(7),
+            batch: try row.decode(0), name: try row.decode(1), kind: try row.decodeWord(2),
+            state: try row.decodeWord(3),
+            total: try row.decode(4), loaded: try row.decode(5), succeeded: try row.decode(6),
+            failed: try row.decode(7),
             cancelled: try row.decode(8), expired: try row.decode(9), quarantined: try row.decode(10),
             createdAt: try row.decode(11), loadedAt: try row.decode(12), endedAt: try row.decode(13))
     }

@@ -16,7 +16,8 @@ package struct JobFilter: Sendable {
 
 extension Queue {
     private static let listStatement = Statement(
-        "list_jobs", "select * from sluice.list_jobs($1::text::sluice.job_state, $2::text, $3::int, $4::bigint, $5::int)")
+        "list_jobs",
+        "select * from sluice.list_jobs($1::text::sluice.job_state, $2::text, $3::int, $4::bigint, $5::int)")
 
     /// Jobs, newest first.
     package func jobs(_ filter: JobFilter) async throws(QueueError) -> [JobStatus] {

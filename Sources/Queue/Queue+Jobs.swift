@@ -69,7 +69,8 @@ extension Queue {
 
     /// Accepts up to 10,000 jobs of one model; all or none. The ids are in the order of the payloads.
     package func enqueue(
-        model: String, payloads: [[UInt8]], kind: JobKind = .chat, priority: Priority = .normal, tenant: String = "default"
+        model: String, payloads: [[UInt8]], kind: JobKind = .chat, priority: Priority = .normal,
+        tenant: String = "default"
     ) async throws(QueueError) -> [Int64] {
         let rows = try await call(Self.enqueueManyStatement) {
             $0.append(model)

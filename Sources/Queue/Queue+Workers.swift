@@ -57,7 +57,8 @@ extension Queue {
     private static let drainingStatement = Statement("worker_draining", "select sluice.worker_draining($1)")
     private static let endedStatement = Statement(
         "worker_ended",
-        "select * from sluice.worker_ended($1::bigint, $2::boolean, $3::text, $4::int, $5::int, $6::text, $7::bigint[])")
+        "select * from sluice.worker_ended($1::bigint, $2::boolean, $3::text, $4::int, $5::int, $6::text, $7::bigint[])"
+    )
 
     /// Registers a worker process of `deployment`.
     ///

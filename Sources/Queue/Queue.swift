@@ -42,7 +42,9 @@ package struct Queue: Sendable {
 
     /// Decodes the first row, which the statement always returns.
     func first<T>(of rows: Rows, _ body: (Row) throws(PostgresError) -> T) throws(QueueError) -> T {
-        guard let row = rows.first else { throw QueueError(.database, "The database returned no row where one was due.") }
+        guard let row = rows.first else {
+            throw QueueError(.database, "The database returned no row where one was due.")
+        }
         return try decoding { () throws(PostgresError) in try body(row) }
     }
 }

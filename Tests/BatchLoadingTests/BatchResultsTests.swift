@@ -1,6 +1,7 @@
 import BatchFile
 import BatchLoading
 import FoundationEssentials
+import Postgres
 import Queue
 import TestSupport
 import Testing

@@ -17,7 +17,8 @@ struct CommandLineTests {
 
     @Test(arguments: [
         ["no-such-command"], ["status", "--no-such-option"], ["scale", "a", "-1"], ["scale", "a", "many"],
-        ["status", "--data", "x", "--database-url", "y"], ["worker"], ["worker", "--deployment", "a", "--memory-limit", "1"],
+        ["status", "--data", "x", "--database-url", "y"], ["worker"],
+        ["worker", "--deployment", "a", "--memory-limit", "1"],
     ])
     func `a wrong command line ends with 64`(arguments: [String]) async throws {
         let ended = try await SluiceProgram.run(arguments)
@@ -77,7 +78,8 @@ struct CommandLineTests {
         let program = try "'\(TestProducts.sluice)' exit-codes"
         func shown(_ variables: [String: String]) async throws -> SluiceProgram.Ended {
             try await SluiceProgram.run(
-                program: "script", ["-qec", program, "/dev/null"], environment: ["TERM": "xterm"].merging(variables) { $1 })
+                program: "script", ["-qec", program, "/dev/null"],
+                environment: ["TERM": "xterm"].merging(variables) { $1 })
         }
         #expect(try await shown([:]).output.contains("\u{1B}["))
         #expect(try await !shown(["NO_COLOR": "1"]).output.contains("\u{1B}["))

@@ -4,7 +4,8 @@ import TestSupport
 
 /// The commands over a database that no supervisor serves.
 @Suite(.database) struct OperateTests {
-    private func sluice(_ arguments: String..., environment: [String: String] = [:]) async throws -> SluiceProgram.Ended {
+    private func sluice(_ arguments: String..., environment: [String: String] = [:]) async throws -> SluiceProgram.Ended
+    {
         try await SluiceProgram.run(arguments, in: .current, environment: environment)
     }
 
@@ -13,7 +14,8 @@ import TestSupport
     @Test func `a deployment is declared, scaled, shown and examined`() async throws {
         #expect(try await sluice("migrate").status == 0)
         let deployed = try await sluice(
-            "deploy", "m", "m-1", "--backend", "mock", "--config", #"{"latency_ms": 1}"#, "--workers", "0", "--slots", "4")
+            "deploy", "m", "m-1", "--backend", "mock", "--config", #"{"latency_ms": 1}"#, "--workers", "0", "--slots",
+            "4")
         #expect(deployed.status == 0, "\(deployed.errors)")
         #expect(try await sluice("scale", "m-1", "2").status == 0)
 

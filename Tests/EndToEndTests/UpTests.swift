@@ -25,10 +25,11 @@ struct UpTests {
     private func query(_ folder: String, _ sql: String) async throws -> String {
         let ended = try await SluiceProgram.run(["psql", "--data", folder, "--", "-XAtc", sql])
         #expect(ended.status == 0, "\(ended.errors)")
-        return ended.output.trimmingSuffix { $0.isNewline }
+        return ended.lines.joined(separator: "\n")
     }
 
-    @Test(.timeLimit(.minutes(2))) func `a job enqueued in SQL is run, and Ctrl-C leaves nothing running`() async throws {
+    @Test(.timeLimit(.minutes(2))) func `a job enqueued in SQL is run, and Ctrl-C leaves nothing running`() async throws
+    {
         try await TemporaryFolder.with { temporary in
             let folder = temporary.path + "/data"
             let result = try await Subprocess.run(
@@ -47,7 +48,8 @@ struct UpTests {
                         folder,
                         #"select sluice.enqueue('demo', '{"messages": [{"role": "user", "content": "Hello"}]}')"#)
                     try await eventually("the job has its answer", within: .seconds(30)) {
-                        try await query(folder, "select count(*) from sluice.result where id = \(job) and state = 'succeeded'")
+                        try await query(
+                            folder, "select count(*) from sluice.result where id = \(job) and state = 'succeeded'")
                             == "1"
                     }
                     try await eventually("both workers are there", within: .seconds(30)) {

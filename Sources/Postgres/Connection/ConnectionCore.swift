@@ -205,6 +205,11 @@ final class ConnectionCore: ReadinessHandler {
     func burstEnded() {
         isDirty = false
         flush()
+        // A COPY the server has refused was answered before its end was sent: no readiness will tell.
+        if simple?.copy?.phase == .ending {
+            takeReplies()
+            if let libpq, libpq.status == .failed { lose(libpq.errorMessage) }
+        }
         guard isHeldBack else { return }
         isHeldBack = false
         libpq?.holdBack(false)

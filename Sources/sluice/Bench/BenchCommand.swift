@@ -101,7 +101,8 @@ struct BenchCommand: SluiceCommand {
                     .init("is_met", measurement.isMet.map { .bool($0) } ?? .null),
                     .init(
                         "figures",
-                        .object(measurement.figures.sorted { $0.key < $1.key }.map { .init($0.key, .number($0.value)) })),
+                        .object(measurement.figures.sorted { $0.key < $1.key }.map { .init($0.key, .number($0.value)) })
+                    ),
                 ])
             })
         try Data((json.text + "\n").utf8).write(to: URL(filePath: file))

@@ -180,16 +180,32 @@ struct WorkerEndTests {
         )
     }
 
-    @Test func `a worker of an older revision is to drain`() async throws {
+    @Test func `a worker of an older revision goes on until it is told to drain`() async throws {
         let corner = try await Corner.open()
         let worker = try await corner.worker()
         var request = DeploymentRequest(model: corner.model, name: corner.deployment, backend: "mock")
-        request.workers = 3
-        try await corner.queue.putDeployment(request)
-        #expect(try await corner.queue.heartbeat(worker: worker, inFlight: []).wanted == .run)
         request.version = "2"
         try await corner.queue.putDeployment(request)
+        let wanted = try await corner.queue.wantedWorkers().first { $0.deployment == corner.deployment }
+        #expect(wanted?.revision == 2)
+        #expect(try await corner.queue.heartbeat(worker: worker, inFlight: []).wanted == .run)
+        try await corner.queue.workerDraining(worker)
         #expect(try await corner.queue.heartbeat(worker: worker, inFlight: []).wanted == .drain)
+    }
+
+    @Test func `the first word about an end stands, and later ones add to it`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        _ = try await corner.queue.workerEnded(worker, orderly: true, cause: "drained")
+        _ = try await corner.queue.workerEnded(worker, orderly: false, cause: "exited", exitStatus: 3)
+        #expect(
+            try await corner.connection.value(
+                """
+                select state = 'stopped' and cause = 'drained' and exit_status = 3
+                    and (select count(*) from sluice.event e
+                         where e.kind = 'worker_ended' and e.subject = 'worker \(worker)') = 1
+                from sluice.worker where id = \(worker)
+                """))
     }
 
     @Test func `only the jobs that had started are charged with a crash`() async throws {

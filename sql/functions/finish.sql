@@ -70,10 +70,12 @@ begin
         select d.id, d.model_id, d.tenant_id, d.batch_id, d.priority, d.bucket, d.attempt, d.failures, d.crashes
         from d where d.outcome = 'released' and d.crashes > 0
     ), q as (
-        select count(sluice.place(d.id, sluice.virtual_time(d.model_id, d.priority, d.bucket), d.model_id, d.tenant_id,
-            d.batch_id, d.priority, d.bucket, d.attempt,
-            (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)) as again
-        from d where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
+        -- Not count(place(…)): it returns void, which counts as nothing.
+        select count(*) as again
+        from d cross join lateral sluice.place(
+            d.id, sluice.virtual_time(d.model_id, d.priority, d.bucket), d.model_id, d.tenant_id, d.batch_id, d.priority,
+            d.bucket, d.attempt, (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)
+        where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
     )
     select array_agg(d.id), array_agg(d.attempt), (select q.again from q) into v_done, v_attempts, v_again from d;
 

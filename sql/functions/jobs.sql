@@ -48,7 +48,10 @@ comment on function sluice.job_status(bigint[]) is
 
 create or replace function sluice.cancel(p_id bigint, p_reason text default 'cancelled by request',
     p_outcome sluice.job_state default 'cancelled')
-returns sluice.job_state language plpgsql as $$
+returns sluice.job_state language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
 -- The job may move while it is looked for (claimed, finished, queued again, carried to another ring slot), so look until it
 -- was found somewhere. The row locks of the deletes make each look either find it or see it gone.
 declare

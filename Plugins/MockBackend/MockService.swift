@@ -23,6 +23,7 @@ final class MockService: BackendService {
     init(configuration: [UInt8], slots: Int) throws {
         let configuration = try MockConfiguration(parsing: configuration)
         if let sentence = configuration.refuseStart { throw BackendFailure(.fatal, sentence) }
+        // tidy: allow blocking-sleep: a backend whose start takes long blocks just so, and this one acts it out.
         if configuration.startMilliseconds > 0 { usleep(UInt32(configuration.startMilliseconds * 1_000)) }
         self.configuration = configuration
         draws = Atomic(UInt64(bitPattern: Int64(configuration.seed)))

@@ -28,6 +28,7 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
     private final class Slot: Sendable {
         struct State {
             var id: UInt64 = 0
+            // tidy: allow unstructured-task: a call begins in a C function that must return before it ends.
             var task: Task<Void, Never>?
             var isCancelled = false
             /// Threads that are telling the host something for this slot.
@@ -75,6 +76,7 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
             // `telling` stays: the call before may still be on its way out of the host.
             (state.id, state.task, state.isCancelled) = (request.head.callID, nil, false)
         }
+        // tidy: allow unstructured-task: as above; it is ended by cancel and waited for by destroy.
         let task = Task { await self.run(request, slot) }
         let isCancelled = slot.state.withLock { state in
             guard state.id == request.head.callID else { return false }
@@ -130,6 +132,7 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
     override func cancel(_ id: UInt64) {
         let index = Int(slotNumber(id))
         guard slots.indices.contains(index) else { return }
+        // tidy: allow unstructured-task: as above.
         let task = slots[index].state.withLock { state -> Task<Void, Never>? in
             guard state.id == id, id != 0 else { return nil }
             state.isCancelled = true

@@ -1,5 +1,4 @@
 import Glibc
-import Subprocess
 
 /// The unix account the server runs under. PostgreSQL refuses to run as root, and so do we.
 struct ServerAccount: Sendable, Equatable {
@@ -19,12 +18,11 @@ struct ServerAccount: Sendable, Equatable {
         return ServerAccount(userID: entry.pointee.pw_uid, groupID: entry.pointee.pw_gid)
     }
 
-    /// Makes a child process run under this account and no other group.
-    func apply(to options: inout PlatformOptions) {
-        options.userID = userID
-        options.groupID = groupID
-        options.supplementaryGroups = [groupID]
-    }
+    /// Options of `setpriv` that make a program run under this account and no other group.
+    ///
+    /// Not Subprocess's `userID`: it calls glibc's `setgroups` between fork and exec, which waits for every thread of this
+    /// process, and so for ever when one was just being made.
+    var privileges: [String] { ["--reuid=\(userID)", "--regid=\(groupID)", "--clear-groups"] }
 
     /// Checks that this account can walk to `path`, whose links are resolved.
     ///

@@ -31,14 +31,13 @@ struct ServerLaunch: Sendable {
         var options = PlatformOptions()
         options.processGroupID = 0
         options.teardownSequence = teardown
-        account?.apply(to: &options)
         let settings = configuration.settings.values(socketDirectory: socketDirectory)
         let server =
             [binaries.path(of: "postgres"), "-D", folder.cluster]
             + settings.flatMap { ["-c", "\($0.name)=\($0.value)"] }
         return Subprocess.Configuration(
             executable: .name("setpriv"),
-            arguments: Arguments(["--pdeathsig", "INT", "--"] + server),
+            arguments: Arguments((account?.privileges ?? []) + ["--pdeathsig", "INT", "--"] + server),
             environment: .inherit.updating(["PGDATA": nil, "LC_ALL": nil, "LANGUAGE": nil]),
             workingDirectory: FilePath("/"),
             platformOptions: options

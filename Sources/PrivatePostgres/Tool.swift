@@ -8,18 +8,19 @@ struct Tool {
 
     private let executable: Executable
     private let name: String
-    private let account: ServerAccount?
+    /// What comes before the program's own arguments.
+    private let prefix: [String]
 
     init(path: String, account: ServerAccount? = nil) {
-        executable = .path(FilePath(path))
+        executable = account == nil ? .path(FilePath(path)) : .name("setpriv")
         name = path
-        self.account = account
+        prefix = account.map { $0.privileges + ["--", path] } ?? []
     }
 
     init(name: String) {
         executable = .name(name)
         self.name = name
-        account = nil
+        prefix = []
     }
 
     /// Runs the program with `arguments`, `input` as its standard input, and returns its standard output.
@@ -27,18 +28,15 @@ struct Tool {
     /// - Throws: `PrivateServerError` with `toolFailed`, carrying the last lines of its standard error.
     @discardableResult
     func output(_ arguments: [String], input: String = "") async throws -> String {
-        var options = PlatformOptions()
-        account?.apply(to: &options)
         let configuration = Configuration(
             executable: executable,
-            arguments: Arguments(arguments),
+            arguments: Arguments(prefix + arguments),
             // Connection defaults of the caller's environment must not leak into what these programs connect to.
             environment: .inherit.updating([
                 "PGHOST": nil, "PGPORT": nil, "PGUSER": nil, "PGDATABASE": nil, "PGSERVICE": nil, "PGOPTIONS": nil,
                 "PGDATA": nil, "LC_ALL": "C.UTF-8", "LANGUAGE": nil,
             ]),
-            workingDirectory: "/",
-            platformOptions: options
+            workingDirectory: "/"
         )
         let result: ExecutionResult<Void, StringOutput<UTF8>, StringOutput<UTF8>>
         do {

@@ -3,6 +3,7 @@ import Testing
 
 @Suite struct BackendInspectionTests {
     /// A program that only loads a library, as an inspection does, and prints nothing of use.
+    // tidy: allow unstructured-task: compiled once, by whichever test asks first.
     private static let loader = Task {
         try await TemporaryFolder().compile(
             Array(

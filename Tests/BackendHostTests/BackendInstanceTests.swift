@@ -9,6 +9,7 @@ import Testing
     }
 
     /// Compiled once for the suite.
+    // tidy: allow unstructured-task: compiled once, by whichever test asks first.
     private static let file = Task { try await BackendProducts.puppet() }
 
     private func call(_ job: Int64, streaming: Bool = false) -> BackendCall {

@@ -48,6 +48,7 @@ import Testing
             var bytes = text
             let place = Int.random(in: 0..<bytes.count, using: &generator)
             bytes[place] = UInt8.random(in: 0x20...0x7e, using: &generator)
+            // tidy: allow swallowed-error: whether it throws is the answer.
             let theirs = (try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)) != nil
             // Foundation rejects lone surrogates and takes nothing we refuse.
             if theirs != isOne(bytes), !String(decoding: bytes, as: UTF8.self).contains("\\ud") {

@@ -52,14 +52,15 @@ struct Pgbouncer {
     /// Runs it while `body` does.
     func withRunning(_ body: @Sendable (String) async throws -> Void) async throws {
         var options = PlatformOptions()
-        options.userID = account?.user
-        options.groupID = account?.group
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
         try await withThrowingTaskGroup(of: Void.self) { [options] group in
             group.addTask {
                 _ = try await run(
-                    .name("sh"),
-                    arguments: ["-c", "exec /usr/sbin/pgbouncer \"$0\"", "\(folder.path)/pgbouncer.ini"],
+                    .name(account == nil ? "/usr/sbin/pgbouncer" : "setpriv"),
+                    arguments: Arguments(
+                        (account.map {
+                            ["--reuid=\($0.user)", "--regid=\($0.group)", "--clear-groups", "--", "/usr/sbin/pgbouncer"]
+                        } ?? []) + ["\(folder.path)/pgbouncer.ini"]),
                     platformOptions: options,
                     output: .discarded,
                     error: .discarded

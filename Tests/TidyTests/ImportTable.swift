@@ -35,12 +35,14 @@ enum ImportTable {
         "BackendKit": system.union(["BackendABI", "JSONText"]),
         "BackendHost": system.union(["BackendABI", "CLinux", "Crypto", "Domain", "JSONText", "Logging", "Subprocess"]),
         "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
-        "Bench": system.union(["Domain", "Logging", "Postgres", "PrivatePostgres", "Queue", "Subprocess"]),
+        "Bench": system.union([
+            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue", "Subprocess",
+        ]),
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CBaseline", "Histogram", "Lifeline",
+            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Lifeline",
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),

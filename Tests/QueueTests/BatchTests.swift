@@ -185,6 +185,26 @@ struct BatchTests {
         #expect(try await corner.violations() == [])
     }
 
+    @Test func `a line that is run again while the batch is being ended reopens it too`() async throws {
+        let corner = try await Corner.open()
+        let batch = try await open(corner, "overtaken", total: 1)
+        try await load(corner, batch.batch, from: 0, lines: 1)
+        let worker = try await corner.worker()
+        let job = try await corner.claimOne(worker)
+        try await corner.finish(worker, job, .failed)
+        try await (try await corner.another()).connection.transaction { transaction async throws in
+            #expect(try await Queue(transaction).settleBatches() == 1)
+            // It does not see the end that is about to be committed.
+            try await corner.queue.retry(job.id)
+        }
+        _ = try await corner.queue.settleBatches()
+        let open = try await progress(corner, batch.batch)
+        #expect(open.state == .running && open.failed == 0 && open.endedAt == nil)
+        try await corner.finish(worker, try await corner.claimOne(worker), .succeeded)
+        #expect(try await corner.queue.settleBatches() == 1)
+        #expect(try await progress(corner, batch.batch).state == .completed)
+    }
+
     @Test func `results come in pages in the order of the lines`() async throws {
         let corner = try await Corner.open()
         let batch = try await open(corner, "paged", total: 9)

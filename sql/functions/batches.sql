@@ -232,7 +232,7 @@ begin
     with d as (
         delete from sluice.batch_delta returning *
     ), s as (
-        select d.batch_id,
+        select d.batch_id, sum(d.jobs) as jobs,
             coalesce(sum(d.jobs) filter (where d.state = 'succeeded'), 0) as succeeded,
             coalesce(sum(d.jobs) filter (where d.state = 'failed'), 0) as failed,
             coalesce(sum(d.jobs) filter (where d.state = 'cancelled'), 0) as cancelled,
@@ -242,7 +242,10 @@ begin
     )
     update sluice.batch b
     set succeeded = b.succeeded + s.succeeded, failed = b.failed + s.failed, cancelled = b.cancelled + s.cancelled,
-        expired = b.expired + s.expired, quarantined = b.quarantined + s.quarantined
+        expired = b.expired + s.expired, quarantined = b.quarantined + s.quarantined,
+        -- A line was run again while the batch was being ended: retry did not see the end, so it is taken back here.
+        state = case when b.ended_at is not null and s.jobs < 0 then 'running' else b.state end,
+        ended_at = case when s.jobs >= 0 then b.ended_at end
     from s where s.batch_id = b.id;
     for v_batch in
         update sluice.batch b

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds and runs the tests. Shows failures and the runner's summary; the rest is in the log.
-# Arguments go to swift test (--filter NAME), FLAGS to both the build and the run.
+# Builds and runs the tests, one test target after the other: within a target suites run side by side, but targets that
+# measure memory or drive dozens of processes would disturb each other. Shows failures and the runner's summaries; the rest
+# is in the log. With arguments, runs swift test once with them (--filter NAME). FLAGS go to both the build and the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,8 +9,26 @@ log=.build/test.log
 read -ra flags <<<"${FLAGS:-}"
 ops/build.sh --build-tests "${flags[@]}"
 printf 'testing; everything the runner says is in %s\n' "$log"
-status=0
-# A line for each test that starts or passes is for the log only.
-swift test --skip-build --disable-xctest "${flags[@]}" "$@" 2>&1 | tee "$log" |
-    { grep -vE '^(◇|✔ (Test|Suite) ("|[^r])|\[[0-9]+/[0-9]+\]|Building for|Build complete)' || true; } || status=$?
-exit "$status"
+: >"$log"
+
+# What starts and passes is for the log only.
+run() {
+    swift test --skip-build --disable-xctest "${flags[@]}" "$@" 2>&1 | tee -a "$log" |
+        { grep -E '^(✘|✔ Test run)|error:|[Ff]atal|Crash' || true; }
+}
+
+if [ $# -gt 0 ]; then
+    run "$@"
+    exit
+fi
+failed=()
+for folder in Tests/*Tests; do
+    target=$(basename "$folder")
+    printf '%s\n' "$target"
+    run --filter "^$target\\." || failed+=("$target")
+done
+passed=$(grep -cE '^✔ Test [^r]' "$log" || true)
+broken=$(grep -E '^✘ Test [^r].* failed after' "$log" | wc -l)
+[ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[*]}"
+printf 'tests: %s passed, %s failed\n' "$passed" "$broken"
+[ ${#failed[@]} -eq 0 ]

@@ -21,7 +21,7 @@ struct BatchRefusalTests {
     @Test func aBadFileIsRefusedWithEveryProblem() async throws {
         try await Corner.with { corner in
             let file = try corner.file(Self.bad)
-            let loader = corner.loader()
+            let loader = corner.loader("refused")
             let summary = try await loader.check(file)
             #expect(summary.problems.map(\.line) == [2, 3, 4, 5, 6])
             #expect(
@@ -29,7 +29,7 @@ struct BatchRefusalTests {
                     == [.invalidJSON, .duplicateCustomID, .nulCharacter, .invalidMethod, .invalidURL])
             let error = await #expect(throws: BatchLoadingError.self) { try await loader.load(file, summary) }
             #expect(error?.code == .invalidLines)
-            #expect(try await corner.count("select count(*) from sluice.batch where name = 'test'") == 0)
+            #expect(try await corner.count("select count(*) from sluice.batch where name = 'refused'") == 0)
         }
     }
 

@@ -59,7 +59,10 @@ struct Pgbouncer {
                     .name(account == nil ? "/usr/sbin/pgbouncer" : "setpriv"),
                     arguments: Arguments(
                         (account.map {
-                            ["--reuid=\($0.user)", "--regid=\($0.group)", "--clear-groups", "--", "/usr/sbin/pgbouncer"]
+                            [
+                                "--reuid=\($0.user)", "--regid=\($0.group)", "--clear-groups", "--",
+                                "/usr/sbin/pgbouncer",
+                            ]
                         } ?? []) + ["\(folder.path)/pgbouncer.ini"]),
                     platformOptions: options,
                     output: .discarded,

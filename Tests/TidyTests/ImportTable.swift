@@ -36,7 +36,8 @@ enum ImportTable {
         "BackendHost": system.union(["BackendABI", "CLinux", "Crypto", "Domain", "JSONText", "Logging", "Subprocess"]),
         "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
         "Bench": system.union([
-            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue", "Subprocess",
+            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue",
+            "Subprocess",
         ]),
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost"]),

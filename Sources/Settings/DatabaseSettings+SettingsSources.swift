@@ -4,14 +4,12 @@ extension DatabaseSettings {
         self.init()
         try sources.read("database.url", into: &url)
         try sources.read("database.pooler", into: &pooler)
-        try sources.read("database.maximum_connections", into: &maximumConnections)
         try sources.read("database.connect_timeout", into: &connectTimeout)
         try sources.read("database.statement_timeout", into: &statementTimeout)
     }
 
     func problems(into problems: inout Problems) {
         problems.require(url?.isEmpty != true, "database.url", "must not be empty")
-        problems.require(2...1_000 ~= maximumConnections, "database.maximum_connections", "must be between 2 and 1000")
         problems.require(
             .milliseconds(100)...(.seconds(600)) ~= connectTimeout, "database.connect_timeout",
             "must be between 100ms and 600s")

@@ -12,8 +12,6 @@ package struct DatabaseSettings: Sendable, Hashable {
     package var url: String?
     /// What stands between us and the server.
     package var pooler = Pooler.none
-    /// Connections of one process, at least 2.
-    package var maximumConnections = 8
     /// How long one attempt to connect may take.
     package var connectTimeout = Duration.seconds(10)
     /// How long one statement may run.

@@ -4,7 +4,7 @@ import SystemPackage
 /// Where settings come from, the first that has a value wins: the command line, the environment, the file.
 ///
 /// Every value is read as text and parsed here. The readers of swift-configuration take a value they cannot convert for
-/// one that is absent, and a mistyped lease would silently be the default.
+/// one that is absent, and a mistyped grace would silently be the default.
 package struct SettingsSources: Sendable {
     private struct Source: Sendable {
         let provider: any ConfigProvider
@@ -17,8 +17,8 @@ package struct SettingsSources: Sendable {
     /// The sources of one process.
     ///
     /// - Parameters:
-    ///   - commandLine: Values given as options, by key, such as `supervisor.lease`.
-    ///   - environment: All variables; the key `supervisor.lease` is read from `SLUICE_SUPERVISOR_LEASE`. An empty one
+    ///   - commandLine: Values given as options, by key, such as `worker.drain_grace`.
+    ///   - environment: All variables; the key `worker.drain_grace` is read from `SLUICE_WORKER_DRAIN_GRACE`. An empty one
     ///     counts as absent.
     ///   - file: A YAML file, or nil for the one `SLUICE_CONFIG` names, if it does.
     /// - Throws: `SettingsError` with `unreadableFile`.

@@ -3,7 +3,6 @@ extension SupervisorSettings {
     init(_ sources: SettingsSources) throws(SettingsError) {
         self.init()
         try sources.read("supervisor.heartbeat_interval", into: &heartbeatInterval)
-        try sources.read("supervisor.lease", into: &lease)
         try sources.read("supervisor.drain_grace", into: &drainGrace)
         try sources.read("supervisor.kill_grace", into: &killGrace)
         try sources.read("supervisor.crash_loop_limit", into: &crashLoopLimit)
@@ -15,12 +14,8 @@ extension SupervisorSettings {
 
     func problems(into problems: inout Problems) {
         problems.require(
-            .milliseconds(50)...(.seconds(60)) ~= heartbeatInterval, "supervisor.heartbeat_interval",
-            "must be between 50ms and 60s")
-        // Two lost heartbeats are no death.
-        problems.require(
-            lease >= heartbeatInterval * 3, "supervisor.lease", "must be at least three heartbeat intervals")
-        problems.require(lease <= .seconds(3_600), "supervisor.lease", "must be at most 1h")
+            .milliseconds(50)...(.seconds(5)) ~= heartbeatInterval, "supervisor.heartbeat_interval",
+            "must be between 50ms and 5s: three of them are shorter than a lease")
         problems.require(drainGrace <= .seconds(3_600), "supervisor.drain_grace", "must be at most 1h")
         problems.require(killGrace <= .seconds(600), "supervisor.kill_grace", "must be at most 600s")
         problems.require(1...1_000 ~= crashLoopLimit, "supervisor.crash_loop_limit", "must be between 1 and 1000")

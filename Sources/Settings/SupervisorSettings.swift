@@ -2,8 +2,6 @@
 package struct SupervisorSettings: Sendable, Hashable {
     /// How often a worker says that it is alive.
     package var heartbeatInterval = Duration.seconds(1)
-    /// How long after its last heartbeat a worker's jobs are still its own.
-    package var lease = Duration.seconds(15)
     /// How long a worker may go on with what it runs after it was asked to stop.
     package var drainGrace = Duration.seconds(30)
     /// How long after that it may take to end, before it is killed.

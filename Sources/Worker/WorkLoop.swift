@@ -61,6 +61,7 @@ final class WorkLoop: Sendable {
         verdict = Verdict(base: registration.retryBase, cap: registration.retryCap)
         var limits = WorkerMachine.Limits(slots: instance.slots, attemptTimeout: registration.attemptTimeout)
         limits.cancelGrace = settings.cancelGrace
+        limits.buffer = settings.buffer
         state = Mutex(State(machine: WorkerMachine(limits: limits)))
     }
 

@@ -22,6 +22,8 @@ package struct WorkerSettings: Sendable {
     package var cancelGrace = Duration.seconds(5)
     /// How long it tries to reach the database before it ends.
     package var connectPatience = Duration.seconds(60)
+    /// Jobs claimed ahead of a free slot at most; a backend that is not fast gets none whatever this says.
+    package var buffer = 512
     /// How long it waits for a notification before it looks by itself.
     package var pollInterval = Duration.seconds(2)
 

@@ -30,25 +30,25 @@ struct SettingsTests {
 
     @Test func `the command line wins over the environment, and that over the file`() async throws {
         let settings = try await load(
-            ["supervisor.lease": "20s"],
-            ["SLUICE_SUPERVISOR_LEASE": "30s", "SLUICE_SUPERVISOR_HEARTBEAT_INTERVAL": "2s", "SLUICE_LOG_FORMAT": ""],
+            ["worker.drain_grace": "20s"],
+            ["SLUICE_WORKER_DRAIN_GRACE": "30s", "SLUICE_SUPERVISOR_HEARTBEAT_INTERVAL": "2s", "SLUICE_LOG_FORMAT": ""],
             yaml: """
                 database:
                   url: host=/run dbname=x
                   pooler: transaction
                 supervisor:
-                  lease: 40s
                   heartbeat_interval: 3s
                   memory_limit: 512MiB
                 worker:
-                  slots: 12
+                  buffer: 12
+                  drain_grace: 40s
                 log:
                   format: json
                 """)
-        #expect(settings.supervisor.lease == .seconds(20))
+        #expect(settings.worker.drainGrace == .seconds(20))
         #expect(settings.supervisor.heartbeatInterval == .seconds(2))
         #expect(settings.supervisor.memoryLimit == ByteCount(512 << 20))
-        #expect(settings.worker.slots == 12)
+        #expect(settings.worker.buffer == 12)
         #expect(settings.database.url == "host=/run dbname=x")
         #expect(settings.database.pooler == .transaction)
         #expect(settings.log.format == .json)
@@ -56,9 +56,9 @@ struct SettingsTests {
 
     @Test(
         arguments: [
-            ("SLUICE_SUPERVISOR_LEASE", "fifteen", "supervisor.lease must be a duration such as"),
-            ("SLUICE_SUPERVISOR_LEASE", "15", "supervisor.lease must be a duration such as"),
-            ("SLUICE_WORKER_SLOTS", "8.5", "worker.slots must be a whole number"),
+            ("SLUICE_WORKER_DRAIN_GRACE", "fifteen", "worker.drain_grace must be a duration such as"),
+            ("SLUICE_WORKER_DRAIN_GRACE", "15", "worker.drain_grace must be a duration such as"),
+            ("SLUICE_WORKER_BUFFER", "8.5", "worker.buffer must be a whole number"),
             ("SLUICE_SUPERVISOR_MEMORY_LIMIT", "lots", "supervisor.memory_limit must be a size such as"),
             ("SLUICE_LOG_LEVEL", "loud", "log.level must be one of trace, debug"),
         ])
@@ -70,8 +70,8 @@ struct SettingsTests {
     }
 
     @Test func `a list where one value belongs is an error`() async {
-        let error = await #expect(throws: SettingsError.self) { try await load(yaml: "worker:\n  slots: [1, 2]\n") }
-        #expect(error?.message.hasPrefix("worker.slots must be a single value, but the file ") == true)
+        let error = await #expect(throws: SettingsError.self) { try await load(yaml: "worker:\n  buffer: [1, 2]\n") }
+        #expect(error?.message.hasPrefix("worker.buffer must be a single value, but the file ") == true)
     }
 
     @Test(arguments: ["- a\n- b\n", "a: [\n"])
@@ -90,13 +90,13 @@ struct SettingsTests {
 
     @Test func `every problem is listed`() async {
         let error = await #expect(throws: SettingsError.self) {
-            try await load(["supervisor.lease": "1s", "worker.slots": "0", "database.maximum_connections": "1"])
+            try await load(["supervisor.crash_loop_limit": "0", "worker.buffer": "-1"])
         }
         #expect(error?.code == .unusable)
         #expect(
             error?.message
-                == "database.maximum_connections must be between 2 and 1000; worker.slots must be between 1 and 10000; "
-                + "supervisor.lease must be at least three heartbeat intervals")
+                == "worker.buffer must be between 0 and 10000; "
+                + "supervisor.crash_loop_limit must be between 1 and 1000")
     }
 }
 

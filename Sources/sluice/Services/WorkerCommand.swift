@@ -86,6 +86,7 @@ struct WorkerCommand: AsyncParsableCommand {
         settings.drainGrace = wanted.worker.drainGrace
         settings.cancelGrace = wanted.worker.cancelGrace
         settings.pollInterval = wanted.worker.pollInterval
+        settings.buffer = wanted.worker.buffer
         return settings
     }
 }

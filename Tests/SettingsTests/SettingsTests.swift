@@ -31,7 +31,10 @@ struct SettingsTests {
     @Test func `the command line wins over the environment, and that over the file`() async throws {
         let settings = try await load(
             ["worker.drain_grace": "20s"],
-            ["SLUICE_WORKER_DRAIN_GRACE": "30s", "SLUICE_SUPERVISOR_HEARTBEAT_INTERVAL": "2s", "SLUICE_LOG_FORMAT": ""],
+            [
+                "SLUICE_WORKER_DRAIN_GRACE": "30s", "SLUICE_SUPERVISOR_HEARTBEAT_INTERVAL": "2s",
+                "SLUICE_LOG_FORMAT": "",
+            ],
             yaml: """
                 database:
                   url: host=/run dbname=x

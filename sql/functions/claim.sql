@@ -41,6 +41,9 @@ begin
     if v_state is null or v_state in ('stopped', 'dead') then
         raise exception using errcode = 'SL010', message = 'This worker was declared dead; its process must end.';
     end if;
+    -- A lease need not survive a crash of the database: what was leased is ready again then, and whoever ran it meanwhile
+    -- is refused by the fence or ends it rightfully. A result does wait for the disk, and takes the lease with it.
+    perform set_config('synchronous_commit', 'off', true);
     -- Said before looking, so that whoever commits after this look sees it.
     if p_wait_ms > 0 then
         perform setval(v_waiter, (extract(epoch from clock_timestamp()) * 1000)::bigint + p_wait_ms);
@@ -110,7 +113,7 @@ begin
         null::sluice.job_kind, null::smallint, null::bigint, null::bigint, null::bigint, null::json, v_now;
 end $$;
 comment on function sluice.claim is
-    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time. SL010: the worker was declared dead.';
+    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time. The leases do not wait for the disk. SL010: the worker was declared dead.';
 
 create or replace function sluice.claim_suspect(p_worker bigint)
 returns table (

@@ -48,6 +48,8 @@ begin
         return query select 'exit', '{}'::bigint[], false;
         return;
     end if;
+    -- Like a claim, a heartbeat that is lost in a crash of the database is no loss.
+    perform set_config('synchronous_commit', 'off', true);
     update sluice.worker_heartbeat h set beat_at = clock_timestamp() where h.worker_id = p_worker;
     select * into v_deployment from sluice.deployment d where d.id = v_worker.deployment_id;
     return query select

@@ -14,7 +14,7 @@ printf 'testing; everything the runner says is in %s\n' "$log"
 # What starts and passes is for the log only.
 run() {
     swift test --skip-build --disable-xctest "${flags[@]}" "$@" 2>&1 | tee -a "$log" |
-        { grep -E '^(✘|✔ Test run)|error:|[Ff]atal|Crash' || true; }
+        { grep -E '^(✘|✔ Test run|error:)|: (error|Fatal error):' || true; }
 }
 
 if [ $# -gt 0 ]; then
@@ -28,7 +28,7 @@ for folder in Tests/*Tests; do
     run --filter "^$target\\." || failed+=("$target")
 done
 passed=$(grep -cE '^✔ Test [^r]' "$log" || true)
-broken=$(grep -E '^✘ Test [^r].* failed after' "$log" | wc -l)
+broken=$(grep -cE '^✘ Test [^r].* failed after' "$log" || true)
 [ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[*]}"
 printf 'tests: %s passed, %s failed\n' "$passed" "$broken"
 [ ${#failed[@]} -eq 0 ]

@@ -46,13 +46,19 @@ struct BenchDatabase: Sendable {
     }
 
     /// Waits until `count` jobs have ended.
+    ///
+    /// - Throws: `BenchFailure` when none has ended for a minute.
     func waitForResults(_ count: Int) async throws {
-        let statement = Statement("bench_results", "select count(*) >= $1::bigint from sluice.result")
         // Counting costs the server something: look when it can be over, not always.
         var pause = Duration.milliseconds(200)
+        var (seen, since) = (-1.0, ContinuousClock.now)
         while true {
-            guard let row = try await connection.query(statement, Int64(count)).first else { return }
-            if try row.decode(0, as: Bool.self) { return }
+            let ended = try await number("bench_results", "select count(*)::float8 from sluice.result")
+            if Int(ended) >= count { return }
+            if ended > seen { (seen, since) = (ended, .now) }
+            guard ContinuousClock.now - since < .seconds(60) else {
+                throw BenchFailure("only \(Int(ended)) of \(count) jobs have ended, none of them in the last minute")
+            }
             try await Task.sleep(for: pause)
             pause = min(pause * 1.2, .milliseconds(500))
         }

@@ -11,7 +11,7 @@ package struct KillShape: Shape {
     package init() {}
 
     package func measure(in laboratory: Laboratory) async throws -> [Measurement] {
-        let mock = #"{"latency": {"kind": "fixed", "ms": 40}}"#
+        let mock = #"{"latency_ms": 40}"#
         return try await laboratory.withDatabase("kill", slots: 32, workers: 3, mock: mock) { database in
             let jobs = 20_000
             try await database.fill(jobs)

@@ -67,7 +67,9 @@ struct BenchCommand: SluiceCommand {
                 var measurements: [Measurement] = []
                 for shape in chosen {
                     console.note(type(of: shape).name)
-                    measurements += try await shape.measure(in: laboratory)
+                    let measured = try await shape.measure(in: laboratory)
+                    for measurement in measured { console.note("  \(measurement.what): \(measurement.result)") }
+                    measurements += measured
                 }
                 return measurements
             }

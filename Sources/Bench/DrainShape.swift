@@ -48,26 +48,21 @@ package struct DrainShape: Shape {
         }
     }
 
-    /// Jobs per second of two worker processes, while `beside` goes on.
+    /// Jobs per second of two worker processes, in a database of their own; `around` is called with the drain and decides
+    /// what is held while it goes on.
     static func workerDrain(
         _ laboratory: Laboratory, _ name: String,
-        beside: @Sendable @escaping (BenchDatabase) async throws -> Void = { _ in }
+        around: (BenchDatabase, () async throws -> Double) async throws -> Double = { try await $1() }
     ) async throws -> Double {
         try await laboratory.withDatabase(name, slots: 256) { database in
             try await database.fill(laboratory.jobs)
-            return try await withThrowingTaskGroup { group in
-                group.addTask {
-                    try await beside(database)
-                    // Whatever is held beside is held until the drain is over.
-                    try await Task.sleep(for: .seconds(3600))
-                }
+            return try await around(database) {
                 let worker = ["worker", "--deployment", "bench"]
                 try await laboratory.withProcess(worker, url: database.url) {
                     try await laboratory.withProcess(worker, url: database.url) {
                         try await database.waitForResults(laboratory.jobs)
                     }
                 }
-                group.cancelAll()
                 let seconds = try await database.drainSeconds()
                 try await database.verify(jobs: laboratory.jobs)
                 return Double(laboratory.jobs) / seconds

@@ -7,16 +7,21 @@ package struct HeldDrainShape: Shape {
 
     package init() {}
 
-    private static let holders: [(name: String, script: String)] = [
-        ("a held snapshot", "begin isolation level repeatable read; select 1;"),
-        (
-            "an open transaction that has read the hot tables",
-            "begin; select count(*) from sluice.ready; select count(*) from sluice.running; select count(*) from sluice.scheduled;"
-        ),
-        (
-            "an uncommitted enqueue",
-            "begin; select sluice.enqueue('bench', '{\"messages\": []}', run_at => now() + interval '1 day');"
-        ),
+    private struct Holder {
+        let name: String
+        let isolation: IsolationLevel
+        let statements: [String]
+    }
+
+    private static let holders = [
+        Holder(
+            name: "a held snapshot", isolation: .repeatableRead, statements: ["select count(*) from sluice.model"]),
+        Holder(
+            name: "an open transaction that has read the hot tables", isolation: .readCommitted,
+            statements: ["ready", "running", "scheduled"].map { "select count(*) from sluice.\($0)" }),
+        Holder(
+            name: "an uncommitted enqueue", isolation: .readCommitted,
+            statements: ["select sluice.enqueue('bench', '{\"messages\": []}')"]),
     ]
 
     package func measure(in laboratory: Laboratory) async throws -> [Measurement] {
@@ -27,11 +32,15 @@ package struct HeldDrainShape: Shape {
             free.append(try await DrainShape.workerDrain(laboratory, "free"))
             for (index, holder) in Self.holders.enumerated() {
                 laboratory.say("round \(round): \(holder.name)")
-                let rate = try await DrainShape.workerDrain(laboratory, "held") { database in
+                let rate = try await DrainShape.workerDrain(laboratory, "held") { database, drain in
                     let connection = try await laboratory.connect(database.url)
-                    try await connection.execute(script: holder.script)
-                    // The connection lives until the drain is over.
-                    _ = await connection.waitUntilClosed()
+                    defer { connection.close() }
+                    return try await connection.transaction(isolation: holder.isolation) { connection in
+                        for (number, sql) in holder.statements.enumerated() {
+                            _ = try await connection.query(Statement("bench_hold_\(index)_\(number)", sql))
+                        }
+                        return try await drain()
+                    }
                 }
                 held[index].append(rate)
             }

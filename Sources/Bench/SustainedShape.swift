@@ -19,16 +19,19 @@ package struct SustainedShape: Shape {
             let worker = ["worker", "--deployment", "bench"]
             let holder = try await laboratory.connect(database.url)
             let producer = try await laboratory.connect(database.url)
-            try await holder.execute(script: "begin isolation level repeatable read; select 1;")
-            let queued = try await laboratory.withProcess(worker, url: database.url) {
-                try await laboratory.withProcess(worker, url: database.url) {
-                    laboratory.say("enqueueing \(perSlice) jobs every 20 ms for \(Self.seconds) s")
-                    let count = try await produce(
-                        perSlice,
-                        through: BenchDatabase(
-                            url: database.url, connection: producer, queue: .init(producer), laboratory: laboratory))
-                    try await database.waitForResults(count)
-                    return count
+            let queued = try await holder.transaction(isolation: .repeatableRead) { holder in
+                _ = try await holder.query(Statement("bench_hold", "select count(*) from sluice.model"))
+                return try await laboratory.withProcess(worker, url: database.url) {
+                    try await laboratory.withProcess(worker, url: database.url) {
+                        laboratory.say("enqueueing \(perSlice) jobs every 20 ms for \(Self.seconds) s")
+                        let count = try await produce(
+                            perSlice,
+                            through: BenchDatabase(
+                                url: database.url, connection: producer, queue: Queue(producer), laboratory: laboratory)
+                        )
+                        try await database.waitForResults(count)
+                        return count
+                    }
                 }
             }
             let hot = try await database.number("bench_hot", Self.hotBytes)

@@ -32,7 +32,9 @@ extension WorkLoop {
                 emptyLooks = count == 0 ? emptyLooks + 1 : 0
                 if count == 0 && waiting {
                     let pause = emptyLooks <= 2 ? Self.secondLook : settings.pollInterval * Double.random(in: 0.8...1.2)
+                    state.withLock { $0.machine.waitsForWork = true }
                     await claimSignal.wait(atMost: pause)
+                    state.withLock { $0.machine.waitsForWork = false }
                 }
             } else {
                 await claimSignal.wait()

@@ -36,6 +36,9 @@ package struct WorkerMachine: Sendable {
         package var slots: Int
         /// At most this many jobs wait in the worker for a slot.
         package var buffer = 512
+        /// At most this many jobs have ended here without the database knowing: with a database that is slow to take
+        /// ends, a worker that went on claiming would hold more and more.
+        package var ends = 1000
         /// The longest an attempt may take.
         package var attemptTimeout: Duration
         /// How long a job that was told to stop may take to do so before the backend counts as hung.
@@ -87,14 +90,19 @@ package struct WorkerMachine: Sendable {
     /// Whether jobs wait here for a slot.
     package var hasWaitingJobs: Bool { buffered > 0 }
 
-    /// Whether a claim is worth its while now. After one that came back short only a notification or the poll is.
-    package var wantsClaim: Bool { !lastClaimWasShort && room != nil }
+    /// Whether the worker waits for a notification, because it found the queue empty. Then a slot that comes free is no
+    /// reason to look again; while it waits for room, it is.
+    package var waitsForWork = false
+
+    /// Whether a claim is worth its while now.
+    package var wantsClaim: Bool { !waitsForWork && room != nil }
 
     private var buffered: Int { buffer.count - bufferHead }
 
     private var room: Int? {
         guard phase == .running, !isClaiming, hung.isEmpty else { return nil }
-        let room = limits.slots - running + min(limits.buffer, pace.jobsPerClaim) - buffered
+        let wanted = limits.slots - running + min(limits.buffer, pace.jobsPerClaim) - buffered
+        let room = min(wanted, limits.slots + limits.buffer + limits.ends - held.count)
         // With everything busy, wait until a good part has come free: a claim costs about the same for one job as for many.
         let least = running == 0 && buffered == 0 ? 1 : min(limits.slots, max(1, pace.jobsPerClaim / 4))
         return room >= least ? room : nil

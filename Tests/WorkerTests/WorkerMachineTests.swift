@@ -28,7 +28,36 @@ struct WorkerMachineTests {
         var machine = WorkerMachine.sample()
         _ = machine.beginClaim()
         machine.claimReturned([], asked: 2, latency: .zero, at: .zero)
-        #expect(machine.shouldWait && !machine.wantsClaim && machine.beginClaim() == 2)
+        #expect(machine.shouldWait && machine.wantsClaim)
+        machine.waitsForWork = true
+        #expect(!machine.wantsClaim)
+        machine.waitsForWork = false
+        #expect(machine.beginClaim() == 2)
+    }
+
+    @Test func `with no room after a short claim, a slot that comes free is a reason to look`() {
+        var machine = WorkerMachine.sample()
+        _ = machine.beginClaim()
+        machine.claimReturned([.sample(1), .sample(2)], asked: 3, latency: .zero, at: .zero)
+        _ = machine.startNext(at: .zero)
+        _ = machine.startNext(at: .zero)
+        #expect(machine.shouldWait && !machine.wantsClaim && machine.beginClaim() == nil)
+        #expect(machine.ended(1, at: .zero) != nil)
+        #expect(machine.wantsClaim)
+    }
+
+    @Test func `ends the database has not taken leave no room for more`() {
+        var limits = WorkerMachine.Limits(slots: 2, attemptTimeout: .seconds(60))
+        (limits.buffer, limits.ends) = (0, 0)
+        var machine = WorkerMachine(limits: limits)
+        machine.claim(.sample(1), .sample(2))
+        for job: Int64 in [1, 2] {
+            _ = machine.startNext(at: .zero)
+            #expect(machine.ended(job, at: .zero) != nil)
+        }
+        #expect(!machine.wantsClaim && machine.beginClaim() == nil)
+        machine.finished([1, 2])
+        #expect(machine.wantsClaim)
     }
 
     @Test func `a job is held from its claim until its end is stored`() {

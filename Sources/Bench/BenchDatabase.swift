@@ -119,10 +119,9 @@ struct BareWorker: Sendable {
         let began = ContinuousClock.now - epoch
         let from = floors.forClaim(at: began)
         let claim = try await queue.claim(worker: worker, limit: limit, floors: from)
-        var keys = [Int64?](repeating: nil, count: Priority.levels)
-        for job in claim.jobs { keys[Int(job.priority)] = max(keys[Int(job.priority)] ?? 0, job.key) }
         floors.claimReturned(
-            keys: keys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors, wasFullLook: from == nil,
+            keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
+            wasFullLook: from == nil,
             began: began, now: ContinuousClock.now - epoch)
         return claim.jobs
     }

@@ -7,6 +7,13 @@ package struct Claim: Sendable {
     package var jobs: [ClaimedJob]
     /// Per priority, where a level in which nothing was found may start next time.
     package var emptyFloors: [Int64]
+
+    /// Per priority, the largest key among the jobs; nil where there is none.
+    package var largestKeys: [Int64?] {
+        var keys = [Int64?](repeating: nil, count: Priority.levels)
+        for job in jobs { keys[Int(job.priority)] = max(keys[Int(job.priority)] ?? 0, job.key) }
+        return keys
+    }
 }
 
 extension Queue {

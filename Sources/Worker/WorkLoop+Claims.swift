@@ -51,11 +51,9 @@ extension WorkLoop {
                 worker: registration.worker, limit: limit, floors: floors,
                 waiting: waiting ? settings.pollInterval * 2 : .zero)
             let returned = now
-            var keys = [Int64?](repeating: nil, count: Priority.levels)
-            for job in claim.jobs { keys[Int(job.priority)] = max(keys[Int(job.priority)] ?? 0, job.key) }
             state.withLock { state in
                 state.floors.claimReturned(
-                    keys: keys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
+                    keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
                     wasFullLook: floors == nil, began: began, now: returned)
                 state.machine.claimReturned(claim.jobs, asked: limit, latency: returned - began, at: returned)
                 if state.machine.phase == .draining {

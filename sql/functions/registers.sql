@@ -26,14 +26,14 @@ declare
     v_last_b bigint := coalesce(pg_sequence_last_value(v_b), 0);
     v_step bigint := sluice.key_step(p_weight);
     v_now bigint := sluice.virtual_time(p_model, p_priority, p_bucket);
-    v_lead bigint := (select s.value from sluice.setting s where s.name = 'fair_lead_max');
+    v_cap bigint := v_now + (select s.value from sluice.setting s where s.name = 'fair_lead_max') * sluice.key_step(100);
     v_key bigint;
     v_end bigint;
 begin
-    v_key := greatest(v_now, least(v_last_a, v_last_b, v_now + v_lead * sluice.key_step(100))) + v_step;
+    v_key := greatest(v_now, least(v_last_a, v_last_b, v_cap)) + v_step;
     v_end := v_key + (p_count - 1) * v_step;
-    if v_last_a < v_end or v_last_a > v_now + v_lead * 1000000 then perform setval(v_a, v_end); end if;
-    if v_last_b < v_end or v_last_b > v_now + v_lead * 1000000 then perform setval(v_b, v_end); end if;
+    if v_last_a < v_end or v_last_a > v_cap then perform setval(v_a, v_end); end if;
+    if v_last_b < v_end or v_last_b > v_cap then perform setval(v_b, v_end); end if;
     return v_key;
 end $$;
 comment on function sluice.fair_key(int, smallint, int, int, smallint, bigint) is

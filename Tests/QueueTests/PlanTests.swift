@@ -54,10 +54,10 @@ struct PlanTests {
             script: """
                 insert into sluice.running
                     (id, key, worker_id, model_id, tenant_id, priority, bucket, attempt, failures, crashes, ring)
-                select j.id + 1000000, j.key, 77, j.model_id, j.tenant_id, j.priority, j.bucket, 1, 0, 0, j.id % 3
+                select j.id + 1000000, j.key, 77, j.model_id, j.tenant_id, j.priority, sluice.bucket(j.id, null), 1, 0, 0, j.id % 3
                 from sluice.job j;
                 insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
-                select now() - j.id * interval '1 ms', j.id + 2000000, j.model_id, j.tenant_id, j.priority, j.bucket
+                select now() - j.id * interval '1 ms', j.id + 2000000, j.model_id, j.tenant_id, j.priority, sluice.bucket(j.id, null)
                 from sluice.job j;
                 insert into sluice.deadline (deadline_at, id)
                 select now() + j.id * interval '1 s', j.id from sluice.job j;

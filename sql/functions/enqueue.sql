@@ -99,8 +99,7 @@ begin
         end if;
     end if;
 
-    v_bucket := (case when enqueue.affinity is null then hashint8(v_id) else hashtext(enqueue.affinity) end & 2147483647)
-        % 10000;
+    v_bucket := sluice.bucket(v_id, enqueue.affinity);
     v_key := sluice.fair_key(v_model.id, enqueue.priority::smallint, v_tenant.id, v_tenant.weight, v_bucket, 1);
     insert into sluice.job
         (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, payload)
@@ -162,10 +161,10 @@ begin
         select v_key + (p.ord - 1) * sluice.key_step(v_tenant.weight), v_model.id, v_tenant.id, enqueue_many.kind,
             enqueue_many.priority, v_model.max_attempts, p.body
         from unnest(payloads) with ordinality p(body, ord) order by p.ord
-        returning id, key, bucket
+        returning id, key
     ), r as (
         insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
-        select j.key, j.id, v_model.id, v_tenant.id, enqueue_many.priority, j.bucket,
+        select j.key, j.id, v_model.id, v_tenant.id, enqueue_many.priority, sluice.bucket(j.id, null),
             pg_sequence_last_value('sluice.ring_ready')
         from j
     )

@@ -72,7 +72,8 @@ extension BatchLoader {
     private func copy(_ chunk: PreparedChunk, at place: Place, _ connection: Connection) async throws -> Int32 {
         let (queue, priority) = (Queue(connection), options.priority)
         let opened = try await queue.beginChunk(
-            batch: place.batch, models: zip(chunk.models, chunk.counts).map { (name: $0, jobs: $1) }, priority: priority)
+            batch: place.batch, models: zip(chunk.models, chunk.counts).map { (name: $0, jobs: $1) }, priority: priority
+        )
         let reserved = try await queue.reserveJobs(Int32(chunk.count))
         place.reserved.end()
         guard let first = reserved.ids.first, let last = reserved.ids.last else { return Int32(chunk.firstLine) }

@@ -88,7 +88,8 @@ extension Queue {
         "batch_chunk_begin", "select * from sluice.batch_chunk_begin($1::int, $2::text[], $3::int[], $4::int)")
     private static let reserveStatement = Statement("reserve_jobs", "select * from sluice.reserve_jobs($1::int)")
     private static let chunkEndStatement = Statement(
-        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::bigint, $6::int[])")
+        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::bigint, $6::int[])"
+    )
     private static let progressStatement = Statement("batch_progress", "select * from sluice.batch_progress($1)")
     private static let listBatchesStatement = Statement("list_batches", "select * from sluice.list_batches($1)")
     private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
@@ -162,7 +163,8 @@ extension Queue {
         let rows = try await call(Self.reserveStatement) { $0.append(count) }
         return try first(of: rows) { row throws(PostgresError) in
             ReservedJobs(
-                ids: try row.decode(0), buckets: try row.decode(1), ring: try row.decode(2), createdAt: try row.decode(3))
+                ids: try row.decode(0), buckets: try row.decode(1), ring: try row.decode(2),
+                createdAt: try row.decode(3))
         }
     }
 

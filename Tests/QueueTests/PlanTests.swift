@@ -72,12 +72,12 @@ struct PlanTests {
         let worker = try await corner.worker()
 
         var jobs: [ClaimedJob] = []
-        let claim = try await cost(corner) { jobs = try await $0.claim(worker: worker, limit: 10, floors: nil).jobs }
+        let claim = try await cost(corner) { jobs = try await $0.claim(worker: worker, limit: 10).jobs }
         // Ten rows of ready, ten of job, the worker, its deployment and its model.
         #expect(jobs.count == 10 && claim.sequential == 0 && claim.fetched <= 30)
 
         let large = try await cost(corner) { queue async throws in
-            #expect(try await queue.claim(worker: worker, limit: 50, floors: nil).jobs.count == 50)
+            #expect(try await queue.claim(worker: worker, limit: 50).jobs.count == 50)
         }
         #expect(large.sequential == 0 && large.fetched <= 110)
 
@@ -133,7 +133,7 @@ struct PlanTests {
         for _ in 0..<5 { try await corner.enqueue(10_000) }
         let worker = try await corner.worker()
         var floors: [Int64] = []
-        let drain = try await corner.queue.claim(worker: worker, limit: 1000, floors: nil)
+        let drain = try await corner.queue.claim(worker: worker, limit: 1000)
         #expect((300...700).contains(drain.jobs.count))
         floors = drain.emptyFloors
         floors[2] = max(floors[2], drain.jobs.map(\.key).max() ?? 0)

@@ -27,6 +27,9 @@ begin
 end $$;
 comment on function sluice.tenant_id_of(text) is 'The id of a tenant, or SL002.';
 
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.enqueue(
+    text, json, sluice.job_kind, int, timestamptz, timestamptz, text, text, text, int, json);
 create or replace function sluice.enqueue(
     model text,
     payload json,
@@ -38,7 +41,8 @@ create or replace function sluice.enqueue(
     affinity text default null,
     tenant text default 'default',
     max_attempts int default null,
-    metadata json default null)
+    metadata json default null,
+    stream boolean default false)
 returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -102,9 +106,11 @@ begin
     v_bucket := sluice.bucket(v_id, enqueue.affinity);
     v_key := sluice.fair_key(v_model.id, enqueue.priority::smallint, v_tenant.id, v_tenant.weight, v_bucket, 1);
     insert into sluice.job
-        (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, payload)
+        (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, stream,
+        payload)
     values (v_id, v_key, enqueue.run_at, enqueue.deadline, v_model.id, v_tenant.id, enqueue.kind, enqueue.priority,
-        coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata, enqueue.payload);
+        coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata,
+        coalesce(enqueue.stream, false), enqueue.payload);
     if enqueue.run_at > clock_timestamp() then
         insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
         values (enqueue.run_at, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket);
@@ -119,7 +125,7 @@ begin
     return v_id;
 end $$;
 comment on function sluice.enqueue is
-    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
+    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. With stream the pieces of its answer can be read with read_chunks while it runs. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
 
 create or replace function sluice.enqueue_many(
     model text,

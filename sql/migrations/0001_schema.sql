@@ -172,6 +172,7 @@ comment on table sluice.worker_heartbeat is 'One row a worker, the lease of ever
 create sequence sluice.job_id;
 comment on sequence sluice.job_id is 'Ids of jobs; gaps are normal.';
 
+-- The bucket is generated so that COPY, SQL and HTTP cannot disagree about it.
 create table sluice.job (
     id bigint not null default nextval('sluice.job_id'),
     key bigint not null,
@@ -184,6 +185,8 @@ create table sluice.job (
     kind sluice.job_kind not null default 'chat',
     priority smallint not null check (priority between 0 and 4),
     max_attempts smallint not null check (max_attempts between 1 and 100),
+    bucket smallint not null generated always as
+        ((case when affinity is null then hashint8(id) else hashtext(affinity) end & 2147483647) % 10000) stored,
     custom_id text check (octet_length(custom_id) <= 512),
     affinity text check (octet_length(affinity) <= 512),
     metadata json,
@@ -192,6 +195,7 @@ create table sluice.job (
 ) partition by range (id);
 comment on table sluice.job is 'The request as it was accepted; written once, never updated.';
 comment on column sluice.job.key is 'The fair key it was first queued under; with model and priority it finds the ready row.';
+comment on column sluice.job.bucket is 'hash(affinity or id) mod 10000; a deployment claims the buckets of its share.';
 
 create table sluice.result (
     id bigint not null,

@@ -4,7 +4,8 @@
 /// or escaped, and the server parses no text.
 package struct CopyRow: Sendable {
     /// What comes before the first row: the signature, no flags, no extension.
-    package static let header: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00] + [UInt8](repeating: 0, count: 8)
+    package static let header: [UInt8] =
+        Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00] + [UInt8](repeating: 0, count: 8)
     /// What comes after the last row.
     package static let trailer: [UInt8] = [0xFF, 0xFF]
 

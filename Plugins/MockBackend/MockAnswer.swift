@@ -75,10 +75,14 @@ struct MockAnswer: Sendable {
     }
 
     /// The chunk that brings one word of a streaming answer.
-    func chunk(_ word: Int) -> [UInt8] {
+    func chunk(_ word: Int, sentMilliseconds: Int? = nil) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(200 + model.count)
         appendHead(kind == .chat ? "chat.completion.chunk" : "text_completion", to: &text)
+        if let sentMilliseconds {
+            text.append(",\"sent_ms\":")
+            text.appendDecimal(sentMilliseconds)
+        }
         text.append(",\"choices\":[{\"index\":0,")
         if kind == .chat {
             text.append(word == 0 ? "\"delta\":{\"role\":\"assistant\",\"content\":\"" : "\"delta\":{\"content\":\"")

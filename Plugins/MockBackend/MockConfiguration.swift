@@ -13,14 +13,15 @@ struct MockConfiguration: Sendable {
     var faults = MockRates<MockFault>()
     var leakBytes = 65_536
     var obeysMarkers = false
+    var stampsChunks = false
     var startMilliseconds = 0
     var refuseStart: String?
     var health = ServiceHealth.State.well
 
     static let keys = [
         "latency_ms", "latency_distribution", "latency_deviation_ms", "latency_per_token_ms", "completion_tokens",
-        "embedding_dimensions", "seed", "errors", "retry_after_ms", "faults", "leak_bytes", "markers", "start_ms",
-        "refuse_start", "health",
+        "embedding_dimensions", "seed", "errors", "retry_after_ms", "faults", "leak_bytes", "markers", "stamps",
+        "start_ms", "refuse_start", "health",
     ]
 
     /// Whether a request without markers needs neither waiting nor drawing.
@@ -57,6 +58,9 @@ struct MockConfiguration: Sendable {
         case "markers":
             guard case .boolean(let flag) = value else { throw mistake(key, "must be true or false", value) }
             obeysMarkers = flag
+        case "stamps":
+            guard case .boolean(let flag) = value else { throw mistake(key, "must be true or false", value) }
+            stampsChunks = flag
         case "start_ms": startMilliseconds = try integer(key, value, in: 0...600_000)
         case "refuse_start":
             guard case .string(let sentence) = value else { throw mistake(key, "must be a sentence", value) }

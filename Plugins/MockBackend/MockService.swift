@@ -55,9 +55,11 @@ final class MockService: BackendService {
         if request.isStreaming, request.kind != .embedding {
             try await pause(plan.latency, plan)
             spent = plan.latency
+            // By the clock, not by pauses: a pause is always a little longer than it was asked to be.
+            let start = ContinuousClock.now
             for word in 0..<plan.answer.wordCount {
-                try await pause(configuration.perToken, plan)
-                stream(plan.answer.chunk(word))
+                try await pause(start + configuration.perToken * (word + 1) - .now, plan)
+                stream(plan.answer.chunk(word, sentMilliseconds: configuration.stampsChunks ? Self.milliseconds() : nil))
             }
             stream(plan.answer.lastChunk())
         } else {
@@ -78,6 +80,13 @@ final class MockService: BackendService {
         default: break
         }
         return response
+    }
+
+    /// The time, in Unix milliseconds.
+    private static func milliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
     }
 
     func health() -> ServiceHealth { ServiceHealth(configuration.health) }

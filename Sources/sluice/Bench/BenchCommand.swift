@@ -19,7 +19,7 @@ struct BenchCommand: SluiceCommand {
             """)
 
     static let shapes: [any Shape] = [
-        PipelineShape(), DrainShape(), EnqueueShape(), StartShape(), ClaimCostShape(), HeldDrainShape(),
+        PipelineShape(), DrainShape(), EnqueueShape(), StartShape(), ClaimCostShape(), HeldDrainShape(), StreamShape(),
         SustainedShape(), KillShape(),
     ]
 

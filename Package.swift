@@ -17,6 +17,7 @@ let package = Package(
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
         .library(name: "MockBackend", type: .dynamic, targets: ["MockBackend"]),
+        .library(name: "OpenAIBackend", type: .dynamic, targets: ["OpenAIBackend"]),
         .library(name: "ExampleC", type: .dynamic, targets: ["ExampleC"]),
         .library(name: "BackendKit", targets: ["BackendKit"]),
     ],
@@ -26,7 +27,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.92.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
@@ -107,6 +111,25 @@ let package = Package(
             name: "MockBackend",
             dependencies: ["BackendKit", "BackendABI", "JSONText"],
             path: "Plugins/MockBackend",
+            exclude: ["README.md"],
+            linkerSettings: backendLinking
+        ),
+        // The OpenAI backend: what tests can import, and the plugin that is its entry.
+        .target(
+            name: "OpenAIClient",
+            dependencies: [
+                "BackendKit", "JSONText",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        .target(
+            name: "OpenAIBackend",
+            dependencies: ["BackendKit", "BackendABI", "OpenAIClient"],
+            path: "Plugins/OpenAIBackend",
             exclude: ["README.md"],
             linkerSettings: backendLinking
         ),
@@ -231,6 +254,19 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             resources: [.embedInCode("Backends")]
+        ),
+        .testTarget(
+            name: "OpenAIClientTests",
+            dependencies: [
+                "OpenAIClient", "BackendKit", "JSONText", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .testTarget(
             name: "SupervisorTests",

@@ -43,8 +43,8 @@
  * BODIES
  *
  *   Requests and answers are JSON objects in UTF-8, shaped like those of the OpenAI API: chat as /v1/chat/completions,
- *   completion as /v1/completions, embedding as /v1/embeddings. The host does not promise that a request is valid: a
- *   backend answers SLUICE_INVALID_REQUEST to what it cannot read. An answer that is not one JSON value is thrown away
+ *   completion as /v1/completions, embedding as /v1/embeddings, response as /v1/responses. The host does not promise that
+ *   a request is valid: a backend answers SLUICE_INVALID_REQUEST to what it cannot read. An answer that is not one JSON value is thrown away
  *   and counts as SLUICE_RETRYABLE.
  */
 #ifndef SLUICE_BACKEND_H
@@ -133,7 +133,8 @@ typedef enum sluice_status {
 typedef enum sluice_kind {
     SLUICE_CHAT = 0,
     SLUICE_COMPLETION = 1,
-    SLUICE_EMBEDDING = 2
+    SLUICE_EMBEDDING = 2,
+    SLUICE_RESPONSE = 3
 } sluice_kind;
 
 /* Bits of sluice_backend.capabilities. */
@@ -141,6 +142,7 @@ typedef enum sluice_kind {
 #define SLUICE_CAN_COMPLETION (1u << 1)
 #define SLUICE_CAN_EMBEDDING (1u << 2)
 #define SLUICE_CAN_STREAM (1u << 3)
+#define SLUICE_CAN_RESPONSE (1u << 4)
 
 /* Bits of sluice_call.flags. */
 #define SLUICE_CALL_STREAMING (1u << 0) /* the caller wants chunks; only set when the backend can stream */

@@ -46,8 +46,12 @@ struct FailureJudge: Sendable {
         case nil: if let code = error?.code ?? error?.type { sentence += " (\(Self.cut(code, 80)))" }
         }
         if let words = error?.message { sentence += ": \(Self.cut(words, Self.maximumWords))" }
-        if let error, let condition = error.condition, error.code != condition.rawValue {
-            body = error.json(code: condition.rawValue)
+        if let error {
+            let code = error.condition?.rawValue ?? error.code
+            // As it came, unless it is not in OpenAI's form or does not say what it is.
+            if JSONObjectEdit(body)?["error"]?.first != UInt8(ascii: "{") || code != error.code {
+                body = error.json(code: code)
+            }
         }
         body = redaction.applied(to: body)
         let isObject = body.count <= Self.maximumBodyBytes && body.withUnsafeBufferPointer(JSONCursor.isOneObject)

@@ -157,7 +157,7 @@ final class StreamNode {
                 isFirst = false
                 text.appendJSONString(key)
                 text.append(UInt8(ascii: ":"))
-                node.append(to: &text, dropsIndex: key == "message")
+                node.append(to: &text, dropsIndex: dropsIndex || key == "message")
             }
             text.append(UInt8(ascii: "}"))
         case .indexed:

@@ -18,6 +18,9 @@ struct Upstream: Sendable {
     /// Takes every secret out of what is told.
     let redaction: Redaction
 
+    /// How many event loops carry the connections: one.
+    var loopCount: Int { group.makeIterator().reduce(0) { count, _ in count + 1 } }
+
     /// How many keys there are.
     var keyCount: Int { keys.count }
 

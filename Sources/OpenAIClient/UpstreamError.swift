@@ -86,8 +86,8 @@ struct UpstreamError: Sendable, Hashable {
         return filtered.contains(where: words.contains) ? .contentFilter : nil
     }
 
-    /// The error in OpenAI's form with the condition's code, for upstreams that give none.
-    func json(code: String) -> [UInt8] {
+    /// The error in OpenAI's form with that code, for upstreams that have another.
+    func json(code: String?) -> [UInt8] {
         var text: [UInt8] = []
         text.append("{\"error\":{\"message\":")
         text.appendJSONString(message ?? "")
@@ -96,7 +96,7 @@ struct UpstreamError: Sendable, Hashable {
         text.append(",\"param\":")
         if let parameter { text.appendJSONString(parameter) } else { text.append("null") }
         text.append(",\"code\":")
-        text.appendJSONString(code)
+        if let code { text.appendJSONString(code) } else { text.append("null") }
         text.append("}}")
         return text
     }

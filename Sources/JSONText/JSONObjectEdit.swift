@@ -89,7 +89,7 @@ public struct JSONObjectEdit: Sendable {
         if changes.isEmpty, additions.isEmpty { return text }
         var result: [UInt8] = []
         result.reserveCapacity(text.count + additions.reduce(0) { $0 + $1.key.utf8.count + $1.value.count + 8 })
-        result += text[..<inside.lowerBound]
+        result += text[..<(members.isEmpty ? inside.upperBound : inside.lowerBound)]
         var isFirst = true
         for index in members.indices {
             if case .removal = changes[index] { continue }

@@ -227,9 +227,9 @@ typedef struct sluice_backend {
     uint32_t max_concurrency; /* how many calls are worth having open at once, 1 to SLUICE_MAX_SLOTS */
     uint32_t preferred_batch; /* how many calls it likes to be given together, at least 1; the host may give fewer */
 
-    /* Makes an instance. `config` is a JSON object, empty when the operator gave none: at most SLUICE_MAX_CONFIG_BYTES,
-     * secrets already resolved. Refuse keys you do not know: a typing mistake must not pass in silence. `slots` is how many
-     * calls will be open at most.
+    /* Makes an instance. `config` is a JSON object, empty when the operator gave none: at most SLUICE_MAX_CONFIG_BYTES.
+     * Secrets stand in it as references (env:NAME, file:/path), for the backend to resolve here and never to show. Refuse
+     * keys you do not know: a typing mistake must not pass in silence. `slots` is how many calls will be open at most.
      * Returns SLUICE_OK and sets *instance (not NULL), or another status with a sentence in `error` (capacity at least
      * SLUICE_MAX_MESSAGE_BYTES): invalid_request for a bad configuration, auth for refused credentials, overloaded when out
      * of resources, else fatal. May block while a model loads; it counts as the worker's start-up time. Not called twice at once. */

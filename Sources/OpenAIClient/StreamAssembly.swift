@@ -50,7 +50,8 @@ struct StreamAssembly {
         }
         guard let merged, root["choices"] != nil else { throw Malformed() }
         textBytes += merged
-        let isUsageAlone = edit["choices"].map { Self.isEmptyArray($0) } ?? true
+        let isUsageAlone =
+            edit["usage"]?.first == UInt8(ascii: "{") && edit["choices"].map { Self.isEmptyArray($0) } != false
         return hidesUsage && isUsageAlone ? .nothing : .chunk(event.data)
     }
 

@@ -57,7 +57,7 @@ final class StreamNode {
             bytes += cursor.bytes[inside]
             return inside.count
         case UInt8(ascii: "{"): return mergeObject(&cursor)
-        case UInt8(ascii: "["): return mergeArray(&cursor)
+        case UInt8(ascii: "["): return mergeArray(&cursor, key: key)
         default:
             guard let range = cursor.skipValue() else { return nil }
             (form, bytes) = (.raw, Array(cursor.bytes[range]))
@@ -93,15 +93,17 @@ final class StreamNode {
         return node
     }
 
-    private func mergeArray(_ cursor: inout JSONCursor) -> Int? {
+    private func mergeArray(_ cursor: inout JSONCursor, key: String) -> Int? {
         guard cursor.enterArray() else { return nil }
         if form != .indexed, form != .list { form = .list }
-        var isFirst = true
+        var place = 0
         var text = 0
         while true {
-            switch cursor.nextElement(first: isFirst) {
+            switch cursor.nextElement(first: place == 0) {
             case .element:
-                if form == .indexed || bytes.isEmpty, let index = Self.index(cursor) {
+                // Choices without an index are numbered by their place, which some servers think plain enough.
+                let numbered = key == "choices" ? place : nil
+                if form == .indexed || bytes.isEmpty, let index = Self.index(cursor) ?? numbered {
                     form = .indexed
                     guard elements[index] != nil || elements.count < Self.maximumMembers else { return nil }
                     let node = elements[index] ?? StreamNode()
@@ -116,7 +118,7 @@ final class StreamNode {
             case .end: return text
             case .key, .malformed: return nil
             }
-            isFirst = false
+            place += 1
         }
     }
 

@@ -65,6 +65,17 @@ import Testing
         #expect((answer?["choices"] as? [[String: Any]])?[1]["index"] as? Int == 1)
     }
 
+    @Test func choicesWithoutIndexAreNumberedByTheirPlace() throws {
+        let (chunks, answer, _) = try assembled(
+            [
+                #"{"choices":[],"prompt_filter_results":[]}"#, #"{"choices":[{"delta":{"content":"a"}}]}"#,
+                #"{"choices":[{"delta":{"content":"b"},"finish_reason":"stop"}]}"#,
+            ], hidesUsage: true)
+        #expect(try message(answer)["content"] as? String == "ab")
+        // Only the usage that was asked for here is kept back.
+        #expect(chunks.count == 3)
+    }
+
     @Test func logprobsAreJoined() throws {
         func chunk(_ token: String, _ finish: String) -> String {
             #"{"choices":[{"index":0,"delta":{"content":"\#(token)"},"logprobs":{"content":[{"token":"\#(token)","logprob":-1}]},"finish_reason":\#(finish)}]}"#

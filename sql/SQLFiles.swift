@@ -12,7 +12,8 @@ package enum SQLFiles {
 
     /// Every migration, in order.
     package static let migrations = [
-        Migration(version: 1, name: "0001_schema", sql: PackageResources._001_schema_sql)
+        Migration(version: 1, name: "0001_schema", sql: PackageResources._001_schema_sql),
+        Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -24,6 +25,7 @@ package enum SQLFiles {
         ("finish", PackageResources.finish_sql),
         ("jobs", PackageResources.jobs_sql),
         ("workers", PackageResources.workers_sql),
+        ("streams", PackageResources.streams_sql),
         ("batches", PackageResources.batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("invariants", PackageResources.invariants_sql),

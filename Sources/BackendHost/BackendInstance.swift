@@ -49,11 +49,14 @@ package final class BackendInstance: Sendable {
     /// Chunks for a call that had ended already.
     package var lateChunks: Int { unsafe parts.table.pointee.lateChunks.load(ordering: .relaxed) }
 
+    /// Chunks that were not one JSON value, or larger than 64 MiB; they were dropped.
+    package var badChunks: Int { unsafe parts.table.pointee.badChunks.load(ordering: .relaxed) }
+
     /// Runs one call to its end.
     ///
     /// Cancelling the task tells the backend and still waits for its final; the outcome is then `.cancelled`, or whatever
     /// the call came to. A call that finds no free slot fails as `overloaded`; one in a cancelled task is not begun.
-    /// - Parameter onChunk: gets each chunk on a thread of the backend, before the outcome is returned.
+    /// - Parameter onChunk: gets each chunk, one JSON value, on a thread of the backend, before the outcome is returned.
     package func execute(
         _ call: BackendCall,
         onChunk: (@Sendable ([UInt8]) -> Void)? = nil

@@ -21,7 +21,10 @@ extension CallTable {
         }
         switch verdict {
         case .deliver(let onChunk):
-            guard let bytes = unsafe copy(chunk) else { return }
+            guard let bytes = unsafe copy(chunk), !bytes.isEmpty, isOneValue(bytes) else {
+                unsafe table.pointee.badChunks.add(1, ordering: .relaxed)
+                return
+            }
             onChunk(bytes)
         case .drop: break
         case .late: unsafe table.pointee.lateChunks.add(1, ordering: .relaxed)

@@ -15,6 +15,7 @@ internal import Synchronization
     let staleFinals = Atomic<Int>(0)
     let doubleFinals = Atomic<Int>(0)
     let lateChunks = Atomic<Int>(0)
+    let badChunks = Atomic<Int>(0)
     /// The free list: a change counter in the upper half (against ABA), the first free index plus one in the lower.
     private let free = Atomic<UInt64>(0)
 
@@ -32,6 +33,7 @@ internal import Synchronization
         staleFinals.store(0, ordering: .relaxed)
         doubleFinals.store(0, ordering: .relaxed)
         lateChunks.store(0, ordering: .relaxed)
+        badChunks.store(0, ordering: .relaxed)
     }
 
     /// Takes a free slot, or nil when every slot is taken.

@@ -5,8 +5,8 @@ import Queue
 extension BatchLoader {
     /// Loads every chunk of `reader` after the first `loaded` requests.
     ///
-    /// Three chunks are in hand at a time: one is being ended, one copied, one made. A chunk is opened when the one before
-    /// is copied, so that its ids lie above, and ended when the one before is committed, so that no line is ever loaded
+    /// Three chunks are in hand at a time: two are being copied, one is made. A chunk takes its ids when the one before has
+    /// its own, so that they lie above, and is ended when the one before is committed, so that no line is ever loaded
     /// before another of an earlier chunk.
     ///
     /// - Throws: `QueueError` with `batchClosed` when somebody else loads the batch, too, or closed it.
@@ -14,7 +14,7 @@ extension BatchLoader {
         _ reader: ChunkReader, after loaded: Int, into batch: Int32, kind: JobKind, _ tell: (Event) -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Int32.self) { group in
-            var (copied, committed) = (Turn.over, Turn.over)
+            var (reserved, committed) = (Turn.over, Turn.over)
             var (number, running) = (0, 0)
             var chunk = try await Self.parsing {
                 try await reader.skip(to: loaded)
@@ -27,8 +27,8 @@ extension BatchLoader {
                 }
                 let place = Place(
                     connection: connections[number % connections.count], batch: batch, kind: kind,
-                    previousCopied: copied, previousCommitted: committed)
-                (copied, committed) = (place.copied, place.committed)
+                    previousReserved: reserved, previousCommitted: committed)
+                (reserved, committed) = (place.reserved, place.committed)
                 (number, running) = (number + 1, running + 1)
                 group.addTask { try await copy(current, at: place) }
                 chunk = try await Self.parsing { try await reader.next() }
@@ -42,9 +42,9 @@ extension BatchLoader {
         let connection: Connection
         let batch: Int32
         let kind: JobKind
-        let previousCopied: Turn
+        let previousReserved: Turn
         let previousCommitted: Turn
-        let copied = Turn()
+        let reserved = Turn()
         let committed = Turn()
     }
 
@@ -57,29 +57,39 @@ extension BatchLoader {
 
     /// Queues a chunk and returns how many requests of the batch are queued then.
     private func copy(_ chunk: PreparedChunk, at place: Place) async throws -> Int32 {
-        let priority = options.priority
         do {
-            try await place.previousCopied.wait()
+            try await place.previousReserved.wait()
             let loaded = try await place.connection.transaction { connection in
-                let queue = Queue(connection)
-                let opened = try await queue.beginChunk(
-                    batch: place.batch, models: zip(chunk.models, chunk.counts).map { (name: $0, jobs: $1) },
-                    priority: priority)
-                _ = try await connection.copyIn(Queue.copyChunkSQL) { writer in
-                    try await chunk.copy(batch: place.batch, kind: place.kind, priority: priority, opened: opened) {
-                        try await writer.write($0)
-                    }
-                }
-                place.copied.end()
-                try await place.previousCommitted.wait()
-                return try await queue.endChunk(
-                    batch: place.batch, firstLine: Int32(chunk.firstLine), lines: Int32(chunk.count),
-                    afterID: opened.first?.afterID ?? 0, models: opened.map(\.model))
+                try await copy(chunk, at: place, connection)
             }
             place.committed.end()
             return loaded
         } catch let error as PostgresError {
             throw QueueError(error)
         }
+    }
+
+    private func copy(_ chunk: PreparedChunk, at place: Place, _ connection: Connection) async throws -> Int32 {
+        let (queue, priority) = (Queue(connection), options.priority)
+        let opened = try await queue.beginChunk(
+            batch: place.batch, models: zip(chunk.models, chunk.counts).map { (name: $0, jobs: $1) }, priority: priority
+        )
+        let reserved = try await queue.reserveJobs(Int32(chunk.count))
+        place.reserved.end()
+        guard let first = reserved.ids.first, let last = reserved.ids.last else { return Int32(chunk.firstLine) }
+        let jobs = try await connection.copyIn(Queue.copyJobsSQL) { writer in
+            try await chunk.copyJobs(
+                batch: place.batch, kind: place.kind, priority: priority, opened: opened, reserved: reserved
+            ) { try await writer.write($0) }
+        }
+        let rows = try chunk.readyRows(batch: place.batch, priority: priority, opened: opened, reserved: reserved)
+        let ready = try await connection.copyIn(Queue.copyReadySQL) { try await $0.write(rows) }
+        guard jobs == chunk.count, ready == chunk.count else {
+            throw BatchLoadingError(.rowsMissing, "Of \(chunk.count) lines \(jobs) were stored and \(ready) queued.")
+        }
+        try await place.previousCommitted.wait()
+        return try await queue.endChunk(
+            batch: place.batch, firstLine: Int32(chunk.firstLine), lines: Int32(chunk.count), ids: first...last,
+            models: opened.map(\.model))
     }
 }

@@ -8,6 +8,8 @@ package struct BatchLoadingError: Error, Sendable, CustomStringConvertible {
         case unknownModels = "unknown_models"
         /// The file is not what it was when it was checked. What was queued of it was cancelled.
         case fileChanged = "file_changed"
+        /// The database stored other rows than it was sent: a trigger or a rule of somebody's. The chunk was not queued.
+        case rowsMissing = "rows_missing"
         /// Somebody cancelled the batch while it was being loaded.
         case cancelled
         /// There is no such batch.

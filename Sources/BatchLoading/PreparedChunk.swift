@@ -1,6 +1,7 @@
 package import BatchFile
 package import Domain
 package import Queue
+import Postgres
 
 /// Some lines of a batch file, ready to be copied but for what the database decides: keys and ids.
 ///
@@ -13,8 +14,8 @@ package struct PreparedChunk: Sendable {
     /// How many lines name each of `models`.
     package private(set) var counts: [Int32] = []
 
-    /// `custom_id` and `payload` of every row, with its line feed.
-    private var rows: CopyText
+    /// The last two fields of every row, `custom_id` and `payload`.
+    private var rows: [UInt8] = []
     /// Where each row ends in `rows`.
     private var ends: [Int] = []
     /// Which of `models` each row is for.
@@ -29,7 +30,7 @@ package struct PreparedChunk: Sendable {
     /// No lines yet, with room for `bytes`.
     package init(firstLine: Int, capacity: Int = 1 << 18) {
         self.firstLine = firstLine
-        rows = CopyText(capacity: capacity)
+        rows.reserveCapacity(capacity)
     }
 
     /// Appends a line.
@@ -37,9 +38,8 @@ package struct PreparedChunk: Sendable {
         let model = number(of: line.model)
         counts[Int(model)] += 1
         modelOfRow.append(model)
-        rows.append(line.customID)
-        rows.append(line.body.span)
-        rows.endRow()
+        rows.appendCopyField(line.customID.utf8.span)
+        rows.appendCopyField(line.body.span)
         ends.append(rows.count)
     }
 
@@ -54,35 +54,28 @@ package struct PreparedChunk: Sendable {
         return number
     }
 
-    /// Hands the rows to `write`, as text for `Queue.copyChunkSQL`, in pieces of some 256 KiB.
+    /// How many bytes are written at a time.
+    private static let pieceBytes = 1 << 18
+
+    /// Hands the rows of `sluice.job` to `write`, as `Queue.copyJobsSQL` takes them, in pieces of some 256 KiB.
     ///
-    /// - Parameter opened: what the database said of this chunk's models, in any order.
+    /// - Parameters:
+    ///   - opened: what the database said of this chunk's models, in any order.
+    ///   - reserved: as many ids as there are lines.
     /// - Throws: what `write` throws; `unknownModels` when `opened` lacks a model of the chunk.
-    package func copy(
-        batch: Int32, kind: JobKind, priority: Priority, opened: [ChunkModel],
+    package func copyJobs(
+        batch: Int32, kind: JobKind, priority: Priority, opened: [ChunkModel], reserved: ReservedJobs,
         write: ([UInt8]) async throws -> Void
     ) async throws {
-        var keys: [Int64] = []
-        var steps: [Int64] = []
-        var heads: [[UInt8]] = []
-        for name in models {
-            guard let model = opened.first(where: { $0.name == name }) else {
-                throw BatchLoadingError(.unknownModels, "There is no model named \"\(name)\".")
-            }
-            keys.append(model.key)
-            steps.append(model.keyStep)
-            heads.append(Array(Self.head(model, batch: batch, kind: kind, priority: priority).utf8))
-        }
-        let text = rows.bytes
-        var piece: [UInt8] = []
+        var keys = try keys(opened)
+        var templates = try models.map { JobRow(try model($0, of: opened), batch, kind, priority, reserved.createdAt) }
+        var piece = CopyRow.header
         piece.reserveCapacity(Self.pieceBytes + (1 << 16))
         var place = 0
         for row in 0..<count {
             let model = Int(modelOfRow[row])
-            piece.append(contentsOf: String(keys[model]).utf8)
-            keys[model] += steps[model]
-            piece.append(contentsOf: heads[model])
-            piece.append(contentsOf: text[place..<ends[row]])
+            templates[model].append(to: &piece, id: reserved.ids[row], key: keys[model].next())
+            piece.append(contentsOf: rows[place..<ends[row]])
             place = ends[row]
             if piece.count >= Self.pieceBytes {
                 try await write(piece)
@@ -90,14 +83,47 @@ package struct PreparedChunk: Sendable {
                 piece.reserveCapacity(Self.pieceBytes + (1 << 16))
             }
         }
-        if !piece.isEmpty { try await write(piece) }
+        try await write(piece + CopyRow.trailer)
     }
 
-    private static let pieceBytes = 1 << 18
+    /// The rows of `sluice.ready`, as `Queue.copyReadySQL` takes them. See `copyJobs`.
+    package func readyRows(
+        batch: Int32, priority: Priority, opened: [ChunkModel], reserved: ReservedJobs
+    ) throws -> [UInt8] {
+        var keys = try keys(opened)
+        var templates = try models.map { ReadyRow(try model($0, of: opened), batch, priority, reserved.ring) }
+        var bytes = CopyRow.header
+        bytes.reserveCapacity(count * 80)
+        for row in 0..<count {
+            let model = Int(modelOfRow[row])
+            templates[model].append(
+                to: &bytes, id: reserved.ids[row], key: keys[model].next(), bucket: reserved.buckets[row])
+        }
+        return bytes + CopyRow.trailer
+    }
 
-    /// The columns between the key and the custom id, with the tabs around them.
-    private static func head(_ model: ChunkModel, batch: Int32, kind: JobKind, priority: Priority) -> String {
-        "\t\(model.model)\t\(model.tenant)\t\(batch)\t\(kind.rawValue)\t\(priority.rawValue)"
-            + "\t\(model.maximumAttempts)\t"
+    /// The fair keys of one model's jobs.
+    private struct Keys {
+        var following: Int64
+        let step: Int64
+
+        mutating func next() -> Int64 {
+            defer { following += step }
+            return following
+        }
+    }
+
+    private func keys(_ opened: [ChunkModel]) throws -> [Keys] {
+        try models.map {
+            let model = try model($0, of: opened)
+            return Keys(following: model.key, step: model.keyStep)
+        }
+    }
+
+    private func model(_ name: String, of opened: [ChunkModel]) throws -> ChunkModel {
+        guard let model = opened.first(where: { $0.name == name }) else {
+            throw BatchLoadingError(.unknownModels, "There is no model named \"\(name)\".")
+        }
+        return model
     }
 }

@@ -102,9 +102,8 @@ struct BareWorker: Sendable {
         let epoch = ContinuousClock.now
         while true {
             let jobs = try await claim(limit, &floors, epoch: epoch)
-            if jobs.isEmpty && floors.forClaim(at: .zero) == nil { return count }
             if jobs.isEmpty {
-                // Nothing above the floors: look once more from the beginning before saying so.
+                // Nothing where it looked: look through everything before saying so.
                 floors.forgotten()
                 if try await claim(limit, &floors, epoch: epoch).isEmpty { return count }
                 continue
@@ -117,11 +116,11 @@ struct BareWorker: Sendable {
     /// One claim from `floors`, which it moves on.
     func claim(_ limit: Int, _ floors: inout ClaimFloors, epoch: ContinuousClock.Instant) async throws -> [ClaimedJob] {
         let began = ContinuousClock.now - epoch
-        let from = floors.forClaim(at: began)
-        let claim = try await queue.claim(worker: worker, limit: limit, floors: from)
+        let range = floors.forClaim(at: began)
+        let claim = try await queue.claim(worker: worker, limit: limit, range: range)
         floors.claimReturned(
-            keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
-            wasFullLook: from == nil,
+            range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
+            share: claim.share,
             began: began, now: ContinuousClock.now - epoch)
         return claim.jobs
     }

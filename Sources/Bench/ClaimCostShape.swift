@@ -92,7 +92,7 @@ package struct ClaimCostShape: Shape {
     /// Milliseconds of one claim from the head.
     private func headTime(_ worker: BareWorker) async throws -> Double {
         let start = ContinuousClock.now
-        let claim = try await worker.queue.claim(worker: worker.worker, limit: Self.batch, floors: nil)
+        let claim = try await worker.queue.claim(worker: worker.worker, limit: Self.batch)
         let time = (ContinuousClock.now - start).milliseconds
         try await worker.finish(claim.jobs)
         return time

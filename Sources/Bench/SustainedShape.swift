@@ -21,16 +21,17 @@ package struct SustainedShape: Shape {
             let producer = try await laboratory.connect(database.url)
             let queued = try await holder.transaction(isolation: .repeatableRead) { holder in
                 _ = try await holder.query(Statement("bench_hold", "select count(*) from sluice.model"))
-                return try await laboratory.withProcess(worker, url: database.url) {
+                // The supervisor has no workers of its own here: it keeps the queue in shape, as it does in service.
+                return try await laboratory.withProcess(["supervisor"], url: database.url) {
                     try await laboratory.withProcess(worker, url: database.url) {
-                        laboratory.say("enqueueing \(perSlice) jobs every 20 ms for \(Self.seconds) s")
-                        let count = try await produce(
-                            perSlice,
-                            through: BenchDatabase(
+                        try await laboratory.withProcess(worker, url: database.url) {
+                            laboratory.say("enqueueing \(perSlice) jobs every 20 ms for \(Self.seconds) s")
+                            let bench = BenchDatabase(
                                 url: database.url, connection: producer, queue: Queue(producer), laboratory: laboratory)
-                        )
-                        try await database.waitForResults(count)
-                        return count
+                            let count = try await produce(perSlice, through: bench)
+                            try await database.waitForResults(count)
+                            return count
+                        }
                     }
                 }
             }

@@ -50,22 +50,4 @@ public enum ByteRun {
         }
         return place
     }
-
-    /// The first place in `start..<end` whose byte is a backslash or a control character; `end` when there is none.
-    public static func endOfUncontrolled(_ text: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
-        var place = start
-        while place &+ 8 <= end {
-            let word = UnsafeRawPointer(text + place).loadUnaligned(as: UInt64.self).littleEndian
-            let backslash = word ^ (ones &* 0x5C)
-            let marks = (((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)) & tops
-            if marks != 0 { return place &+ marks.trailingZeroBitCount / 8 }
-            place &+= 8
-        }
-        while place < end {
-            let byte = text[place]
-            if byte < 0x20 || byte == 0x5C { break }
-            place &+= 1
-        }
-        return place
-    }
 }

@@ -1,49 +1,111 @@
 internal import Domain
 
-/// Where a worker's next claim starts looking, per priority.
+/// The part of the queue a claim looks through: per priority, the keys from a floor up to, but not with, a ceiling.
+package struct ClaimRange: Sendable, Equatable {
+    package var floors: [Int64]
+    /// Nil: no end.
+    package var ceilings: [Int64]?
+
+    /// A range of those bounds.
+    package init(floors: [Int64], ceilings: [Int64]? = nil) {
+        self.floors = floors
+        self.ceilings = ceilings
+    }
+
+    /// The whole queue.
+    package static let everything = ClaimRange(floors: [Int64](repeating: 0, count: Priority.levels))
+}
+
+/// Where a worker's next claim looks, per priority.
 ///
 /// Below its floor nothing of the worker's share is left, so a claim steps neither over what was already taken nor over
-/// other deployments' jobs. Three things can hide a job below a floor: an enqueue that committed after the floor had passed
-/// its key, a share that changed, and a claim that was rolled back. A look from the beginning, now and then, finds those; it
-/// costs at most one part in `fullLookShare` of the time.
+/// other deployments' jobs. Two things can hide a job below a floor: an enqueue that committed after the floor had passed
+/// its key, and a claim that was rolled back. Looks back below the floors, now and then, find those. Where nothing may be
+/// rotated away they cross millions of dead index entries, so one look back covers as much as it can in `lookBackTime`
+/// and the next goes on where it ended; together they take at most one part in `lookBackShare` of the time. One that
+/// reaches the floors goes on above them, as any claim does.
 package struct ClaimFloors: Sendable {
-    /// A look from the beginning waits until this many times its own duration have passed.
-    package static let fullLookShare = 49
+    /// A look back waits until this many times the duration of the last one have passed.
+    package static let lookBackShare = 49
+    /// About how long a look back may take.
+    package static let lookBackTime = Duration.milliseconds(5)
+    /// The least of the keys a look back covers.
+    private let leastWidth: Int64
+    private var floors = ClaimRange.everything.floors
+    /// The pass under way has looked below these.
+    private var lookedBackTo = ClaimRange.everything.floors
+    /// How much of the keys a look back covers.
+    private var width = Int64.max
+    private var nextLookBack = Duration.zero
+    /// The share the floors are about; nil before the first claim.
+    private var share: Int64?
 
-    private var floors = [Int64](repeating: 0, count: Priority.levels)
-    private var nextFullLook = Duration.zero
+    /// No floors yet: the first claim looks through everything.
+    ///
+    /// - Parameter leastWidth: how much of the keys a look back covers however long it takes; otherwise about a thousand jobs
+    ///   of a tenant of the usual weight.
+    package init(leastWidth: Int64 = 1 << 30) { self.leastWidth = leastWidth }
 
-    /// No floors yet: the first claim looks from the beginning.
-    package init() {}
+    /// Where to claim at `now`.
+    ///
+    /// Whatever has ceilings is only part of the queue: that nothing was found there says nothing of the rest.
+    package func forClaim(at now: Duration) -> ClaimRange {
+        guard now >= nextLookBack, floors != ClaimRange.everything.floors else { return ClaimRange(floors: floors) }
+        let rest = zip(lookedBackTo, floors).map { $1 - $0 }
+        guard rest.contains(where: { $0 > width }) else { return ClaimRange(floors: lookedBackTo) }
+        return ClaimRange(floors: lookedBackTo, ceilings: zip(lookedBackTo, rest).map { $0 + min($1, width) })
+    }
 
-    /// The floors to claim from at `now`; nil: look from the beginning.
-    package func forClaim(at now: Duration) -> [Int64]? { now >= nextFullLook ? nil : floors }
-
-    /// A claim that began at `began` with `claimedFloors` has returned at `now`.
+    /// A claim of `range` that began at `began` has returned at `now`.
     ///
     /// - Parameters:
     ///   - keys: per priority, the largest key it took, if it took any.
     ///   - reachedEnd: whether it returned fewer jobs than it asked for, so that every level was looked through.
     ///   - emptyFloors: per priority, where a level in which nothing was found may start next time.
+    ///   - share: changes when the worker's share may have changed; then nothing is known any more.
     package mutating func claimReturned(
-        keys: [Int64?], reachedEnd: Bool, emptyFloors: [Int64], wasFullLook: Bool, began: Duration, now: Duration
+        _ range: ClaimRange, keys: [Int64?], reachedEnd: Bool, emptyFloors: [Int64], share: Int64, began: Duration,
+        now: Duration
     ) {
+        if let known = self.share, known != share {
+            forgotten()
+            self.share = share
+            return
+        }
+        self.share = share
+        if range.floors != floors {
+            lookedBack(range, reachedEnd: reachedEnd, took: now - began, now)
+            // Of what it did not look through nothing is known.
+            if range.ceilings != nil || !reachedEnd { return }
+        }
         // Levels above the last one that gave something were looked through to their end.
         let lastTaken = reachedEnd ? Priority.levels : (keys.lastIndex { $0 != nil } ?? 0)
         for level in 0..<Priority.levels {
-            let bound = wasFullLook ? 0 : floors[level]
             if level < lastTaken {
-                floors[level] = max(bound, keys[level] ?? 0, emptyFloors[level])
+                floors[level] = max(floors[level], keys[level] ?? 0, emptyFloors[level])
             } else if let key = keys[level] {
-                floors[level] = max(bound, key)
-            } else if wasFullLook {
-                // Not looked at: what the last look found still stands.
-                continue
+                floors[level] = max(floors[level], key)
             }
         }
-        if wasFullLook { nextFullLook = now + (now - began) * Self.fullLookShare }
+        if range == .everything { nextLookBack = now + (now - began) * Self.lookBackShare }
     }
 
-    /// The worker's share changed, or its connection was new: nothing is known any more.
-    package mutating func forgotten() { self = ClaimFloors() }
+    private mutating func lookedBack(_ range: ClaimRange, reachedEnd: Bool, took: Duration, _ now: Duration) {
+        guard reachedEnd else {
+            // Where one job was hidden there may be more: they are the oldest of all, so they come first.
+            nextLookBack = now
+            return
+        }
+        let covered = zip(range.floors, range.ceilings ?? floors).reduce(Int64(1)) { max($0, $1.1 - $1.0) }
+        if took > Self.lookBackTime {
+            width = max(leastWidth, Int64(Double(covered) * (Self.lookBackTime / took)))
+        } else if took < Self.lookBackTime / 2 {
+            width = width > .max / 2 ? .max : width * 2
+        }
+        lookedBackTo = range.ceilings ?? ClaimRange.everything.floors
+        nextLookBack = now + took * Self.lookBackShare
+    }
+
+    /// The worker's connection is new: nothing is known any more.
+    package mutating func forgotten() { self = ClaimFloors(leastWidth: leastWidth) }
 }

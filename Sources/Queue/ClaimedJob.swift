@@ -22,6 +22,8 @@ package struct ClaimedJob: Sendable {
     package var deadlineMilliseconds: Int64?
     /// Milliseconds from when it was due until it was claimed, by the database's clock.
     package var queuedMilliseconds: Int64
+    /// Whether the pieces of its answer are to be kept while it runs.
+    package var isStreaming: Bool
     /// The request, UTF-8 JSON.
     package var payload: [UInt8]
 }

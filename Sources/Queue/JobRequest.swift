@@ -25,6 +25,8 @@ package struct JobRequest: Sendable {
     package var maximumAttempts: Int?
     /// Anything the owner wants to find again, UTF-8 JSON.
     package var metadata: [UInt8]?
+    /// Whether the pieces of its answer are to be kept while it runs, for `Queue.readChunks`.
+    package var isStreaming = false
 
     package init(model: String, payload: [UInt8]) {
         self.model = model

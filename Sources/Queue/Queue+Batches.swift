@@ -64,8 +64,18 @@ package struct ChunkModel: Sendable {
     /// The fair key of the first; the others follow `keyStep` apart.
     package var key: Int64
     package var keyStep: Int64
-    /// All ids of the chunk lie above this.
-    package var afterID: Int64
+}
+
+/// Ids for the jobs of a chunk, and what else the database decides for all of them.
+package struct ReservedJobs: Sendable {
+    /// Rising.
+    package var ids: [Int64]
+    /// The hash bucket of each of `ids`.
+    package var buckets: [Int16]
+    /// The slot of `sluice.ready` to write to.
+    package var ring: Int16
+    /// When the jobs were accepted.
+    package var createdAt: Timestamp
 }
 
 extension Queue {
@@ -76,17 +86,24 @@ extension Queue {
         "unknown_models", "select * from sluice.unknown_models($1::text[])")
     private static let chunkBeginStatement = Statement(
         "batch_chunk_begin", "select * from sluice.batch_chunk_begin($1::int, $2::text[], $3::int[], $4::int)")
+    private static let reserveStatement = Statement("reserve_jobs", "select * from sluice.reserve_jobs($1::int)")
     private static let chunkEndStatement = Statement(
-        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::int[])")
+        "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::bigint, $6::int[])"
+    )
     private static let progressStatement = Statement("batch_progress", "select * from sluice.batch_progress($1)")
     private static let listBatchesStatement = Statement("list_batches", "select * from sluice.list_batches($1)")
     private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
     private static let cancelBatchStatement = Statement("batch_cancel", "select sluice.batch_cancel($1)")
 
-    /// The columns of `sluice.job` a chunk is copied into, in the order of `copyChunkSQL`.
-    package static let copyChunkSQL = """
-        copy sluice.job (key, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
-        from stdin (format text)
+    /// The columns of `sluice.job` a chunk is copied into, in the order of `copyJobsSQL`.
+    package static let copyJobsSQL = """
+        copy sluice.job (id, key, created_at, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
+        from stdin (format binary)
+        """
+
+    /// The columns of `sluice.ready` a chunk is copied into, in the order of `copyReadySQL`.
+    package static let copyReadySQL = """
+        copy sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring) from stdin (format binary)
         """
 
     /// Which of `names` are no models, and some models there are.
@@ -114,9 +131,8 @@ extension Queue {
         }
     }
 
-    /// Opens a chunk, inside the caller's transaction; the caller then copies its jobs with `copyChunkSQL`.
-    ///
-    /// The next chunk may be opened, on another connection, once all of this one is copied.
+    /// Opens a chunk, inside the caller's transaction; the caller then reserves ids, copies its jobs with `copyJobsSQL` and
+    /// `copyReadySQL`, and ends it.
     ///
     /// - Throws: `batchClosed` when somebody cancelled or finished loading the batch, `unknownModel`.
     package func beginChunk(
@@ -134,25 +150,39 @@ extension Queue {
                 found.append(
                     ChunkModel(
                         name: try row.decode(0), model: try row.decode(1), tenant: try row.decode(2),
-                        maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5),
-                        afterID: try row.decode(6)))
+                        maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5)))
             }
             return found
         }
     }
 
-    /// Queues the jobs that were copied; they run when the caller's transaction commits. Returns the lines loaded so far.
+    /// Hands out ids for `count` jobs, above all ids handed out before.
     ///
-    /// - Parameter models: the models of the chunk; nil: they are looked up, which reads its jobs once more.
+    /// The next chunk of a batch may be opened, on another connection, once this one has its ids.
+    package func reserveJobs(_ count: Int32) async throws(QueueError) -> ReservedJobs {
+        let rows = try await call(Self.reserveStatement) { $0.append(count) }
+        return try first(of: rows) { row throws(PostgresError) in
+            ReservedJobs(
+                ids: try row.decode(0), buckets: try row.decode(1), ring: try row.decode(2),
+                createdAt: try row.decode(3))
+        }
+    }
+
+    /// Records a chunk that was copied; its jobs run when the caller's transaction commits. Returns the lines loaded so far.
+    ///
+    /// - Parameters:
+    ///   - ids: the first and the last of the chunk.
+    ///   - models: the models of the chunk, whose workers are woken.
     /// - Throws: `batchClosed` when these lines are loaded already, or somebody cancelled the batch.
     package func endChunk(
-        batch: Int32, firstLine: Int32, lines: Int32, afterID: Int64, models: [Int32]? = nil
+        batch: Int32, firstLine: Int32, lines: Int32, ids: ClosedRange<Int64>, models: [Int32]
     ) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.chunkEndStatement) {
             $0.append(batch)
             $0.append(firstLine)
             $0.append(lines)
-            $0.append(afterID)
+            $0.append(ids.lowerBound)
+            $0.append(ids.upperBound)
             $0.append(models)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }

@@ -7,6 +7,8 @@ package struct Claim: Sendable {
     package var jobs: [ClaimedJob]
     /// Per priority, where a level in which nothing was found may start next time.
     package var emptyFloors: [Int64]
+    /// Changes when the share of the worker's deployment may have changed.
+    package var share: Int64
 
     /// Per priority, the largest key among the jobs; nil where there is none.
     package var largestKeys: [Int64?] {
@@ -17,31 +19,33 @@ package struct Claim: Sendable {
 }
 
 extension Queue {
-    private static let claimStatement = Statement("claim", "select * from sluice.claim($1, $2, $3, $4)")
+    private static let claimStatement = Statement("claim", "select * from sluice.claim($1, $2, $3, $4, $5)")
     private static let claimSuspectStatement = Statement("claim_suspect", "select * from sluice.claim_suspect($1)")
 
     /// Leases up to `limit` jobs to `worker`.
     ///
     /// - Parameters:
     ///   - limit: 1 to 1,000.
-    ///   - floors: per priority, where to start looking; nil from the beginning.
+    ///   - range: where to look.
     ///   - waiting: if this claim finds nothing, how long the worker will wait for a notification; zero if it will not.
     /// - Throws: `workerDead` when the worker was declared dead: its process must end.
     package func claim(
-        worker: Int64, limit: Int, floors: [Int64]?, waiting: Duration = .zero
+        worker: Int64, limit: Int, range: ClaimRange = .everything, waiting: Duration = .zero
     ) async throws(QueueError) -> Claim {
         let rows = try await call(Self.claimStatement) {
             $0.append(worker)
             $0.append(Int32(limit))
-            $0.append(floors)
+            $0.append(range.floors)
             $0.append(Int32(clamping: waiting.wholeMilliseconds))
+            $0.append(range.ceilings)
         }
         return try decoding { () throws(PostgresError) in
-            var claim = Claim(jobs: [], emptyFloors: [])
+            var claim = Claim(jobs: [], emptyFloors: [], share: 0)
             claim.jobs.reserveCapacity(rows.count)
             for row in rows {
                 if row.isNull(0) {
-                    claim.emptyFloors = try row.decode(11)
+                    claim.share = try row.decode(7)
+                    claim.emptyFloors = try row.decode(12)
                 } else {
                     claim.jobs.append(try ClaimedJob(row))
                 }
@@ -62,12 +66,12 @@ extension Queue {
 
 extension ClaimedJob {
     init(_ row: Row) throws(PostgresError) {
-        let payload: JSONText = try row.decode(10)
+        let payload: JSONText = try row.decode(11)
         self.init(
             id: try row.decode(0), attempt: try row.decode(1), failures: try row.decode(2), crashes: try row.decode(3),
             maximumAttempts: try row.decode(4), kind: try row.decodeWord(5), priority: try row.decode(6),
             key: try row.decode(7), deadlineMilliseconds: try row.decode(8), queuedMilliseconds: try row.decode(9),
-            payload: payload.utf8)
+            isStreaming: try row.decode(10), payload: payload.utf8)
     }
 }
 

@@ -36,7 +36,7 @@ extension Queue {
         "enqueue",
         """
         select sluice.enqueue($1::text, $2::json, $3::text::sluice.job_kind, $4::int, $5::timestamptz, $6::timestamptz,
-            $7::text, $8::text, $9::text, $10::int, $11::json)
+            $7::text, $8::text, $9::text, $10::int, $11::json, $12::boolean)
         """)
     private static let enqueueManyStatement = Statement(
         "enqueue_many",
@@ -63,6 +63,7 @@ extension Queue {
             $0.append(request.tenant)
             $0.append(request.maximumAttempts.map(Int32.init(clamping:)))
             $0.append(request.metadata.map(JSONText.init))
+            $0.append(request.isStreaming)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }

@@ -23,6 +23,7 @@ extension Queue {
     private static let expireStatement = Statement("expire", "select sluice.expire($1::int)")
     private static let reapStatement = Statement("reap", "select * from sluice.reap()")
     private static let sweepStatement = Statement("sweep", "select sluice.sweep()")
+    private static let expireChunksStatement = Statement("expire_chunks", "select sluice.expire_chunks()")
     private static let settleStatement = Statement("settle_batches", "select sluice.settle_batches()")
     private static let partitionStatement = Statement("ensure_partitions", "select sluice.ensure_partitions()")
     private static let tidyStatement = Statement("tidy", "select sluice.tidy()")
@@ -62,6 +63,11 @@ extension Queue {
     /// Empties ring slots that are mostly garbage, and returns what it did, empty if nothing.
     package func sweep() async throws(QueueError) -> String {
         try first(of: try await call(Self.sweepStatement)) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Forgets the oldest pieces of answers, and returns what it did, empty if nothing.
+    package func expireChunks() async throws(QueueError) -> String {
+        try first(of: try await call(Self.expireChunksStatement)) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// Folds the counts of finished jobs into their batches, and returns how many batches ended.

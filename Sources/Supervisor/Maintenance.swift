@@ -74,6 +74,15 @@ package struct Maintenance: Service {
                 }
             }
             group.addTask {
+                await repeating("Forgetting pieces of answers") {
+                    let did = try await queue.expireChunks()
+                    if !did.isEmpty {
+                        logger.debug("Pieces of answers were forgotten.", metadata: [LogKey.reason: "\(did)"])
+                    }
+                    return .seconds(1)
+                }
+            }
+            group.addTask {
                 await repeating("Tidying up") {
                     try await queue.tidy()
                     return .seconds(60)

@@ -95,6 +95,14 @@ public final class Console: Sendable {
         try write(Array((shown.hasSuffix("\n") ? shown : shown + "\n").utf8))
     }
 
+    /// Shows a piece of a text that came from elsewhere and goes on in the next piece.
+    ///
+    /// On a terminal it is made harmless; a file or a pipe gets it as it is.
+    public func show(piece: String) throws(ConsoleError) {
+        let lines = piece.split(separator: "\n", omittingEmptySubsequences: false)
+        try write(Array((outputIsTerminal ? lines.map { String($0).printable }.joined(separator: "\n") : piece).utf8))
+    }
+
     /// Writes `bytes` to standard output as they are.
     public func write(_ bytes: [UInt8]) throws(ConsoleError) {
         try transient.withLock { (line) throws(ConsoleError) in

@@ -13,7 +13,7 @@ extension WorkLoop {
     func claimJobs() async throws {
         var emptyLooks = 0
         while !Task.isCancelled {
-            let (limit, floors, waiting, phase, claimsSuspect) = state.withLock { state in
+            let (limit, range, waiting, phase, claimsSuspect) = state.withLock { state in
                 let waiting = state.machine.shouldWait
                 return (
                     state.machine.beginClaim(), state.floors.forClaim(at: now), waiting, state.machine.phase,
@@ -28,7 +28,9 @@ extension WorkLoop {
             if claimsSuspect {
                 try await claimSuspect()
             } else if let limit {
-                let count = try await claim(limit, floors, waiting: waiting)
+                let count = try await claim(limit, range, waiting: waiting)
+                // A look at part of the queue says nothing of the rest.
+                if count == 0 && range.ceilings != nil { continue }
                 emptyLooks = count == 0 ? emptyLooks + 1 : 0
                 if count == 0 && waiting {
                     let pause = emptyLooks <= 2 ? Self.secondLook : settings.pollInterval * Double.random(in: 0.8...1.2)
@@ -44,17 +46,18 @@ extension WorkLoop {
     }
 
     /// Claims up to `limit` jobs and hands them to the lanes. Returns how many it got.
-    private func claim(_ limit: Int, _ floors: [Int64]?, waiting: Bool) async throws -> Int {
+    private func claim(_ limit: Int, _ range: ClaimRange, waiting: Bool) async throws -> Int {
         let began = now
         do {
             let claim = try await queue.claim(
-                worker: registration.worker, limit: limit, floors: floors,
+                worker: registration.worker, limit: limit, range: range,
                 waiting: waiting ? settings.pollInterval * 2 : .zero)
             let returned = now
             state.withLock { state in
                 state.floors.claimReturned(
-                    keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit, emptyFloors: claim.emptyFloors,
-                    wasFullLook: floors == nil, began: began, now: returned)
+                    range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit,
+                    emptyFloors: claim.emptyFloors,
+                    share: claim.share, began: began, now: returned)
                 state.machine.claimReturned(claim.jobs, asked: limit, latency: returned - began, at: returned)
                 if state.machine.phase == .draining {
                     // It was told to drain while the claim was under way.

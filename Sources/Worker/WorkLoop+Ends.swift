@@ -6,27 +6,35 @@ import Synchronization
 extension WorkLoop {
     private static let endsPerCall = 500
 
-    /// Tells the database how jobs ended, as many at a time as there are, until the worker has drained.
+    /// Tells the database how jobs ended, as many at a time as there are, and what came of streaming ones meanwhile, until
+    /// the worker has drained.
     ///
     /// While the database is away the ends are kept: they are as many as the leases, no more.
     func finishJobs() async throws {
+        var nextKeeping = Duration.zero
         while !Task.isCancelled {
-            while true {
-                let ends = state.withLock { state in
-                    let ends = Array(state.ends.prefix(Self.endsPerCall))
-                    state.ends.removeFirst(ends.count)
-                    return ends
-                }
-                if ends.isEmpty { break }
-                try await finish(ends)
+            let ends = state.withLock { state in
+                let ends = Array(state.ends.prefix(Self.endsPerCall))
+                state.ends.removeFirst(ends.count)
+                return ends
             }
-            if hasDrained {
+            let hasChunks = chunks.withLock { !$0.isEmpty }
+            if hasChunks, !ends.isEmpty || now >= nextKeeping {
+                try await keepChunks()
+                nextKeeping = now + Self.gatheringTime
+            }
+            if !ends.isEmpty {
+                try await finish(ends)
+            } else if hasDrained {
                 close()
                 claimSignal.raise()
                 beatSignal.raise()
                 return
+            } else if chunks.withLock({ !$0.isEmpty }) {
+                await endSignal.wait(atMost: max(.zero, nextKeeping - now))
+            } else {
+                await endSignal.wait()
             }
-            await endSignal.wait()
         }
     }
 

@@ -16,9 +16,11 @@ extension WorkLoop {
             board?.set(slot: lane, job: job.id)
             let outcome = await instance.execute(
                 BackendCall(
-                    job: job.id, attempt: Int(job.attempt), kind: job.kind, body: job.payload, isStreaming: false,
-                    deadline: timeLeft))
+                    job: job.id, attempt: Int(job.attempt), kind: job.kind, body: job.payload,
+                    isStreaming: job.isStreaming, deadline: timeLeft),
+                onChunk: receiver(of: job))
             if case .abandoned = outcome { return }
+            if job.isStreaming { chunks.withLock { $0.ended(job.id) } }
             board?.set(slot: lane, job: 0)
             ended(job, outcome, reason: nil)
         }

@@ -42,6 +42,7 @@ final class WorkLoop: Sendable {
     let logger: Logger
     let verdict: Verdict
     let state: Mutex<State>
+    let chunks = Mutex(ChunkBuffer())
     let claimSignal = Signal()
     let endSignal = Signal()
     let beatSignal = Signal()

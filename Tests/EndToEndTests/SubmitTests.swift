@@ -1,4 +1,6 @@
 import Domain
+import Glibc
+import Postgres
 import Queue
 import TestSupport
 import Testing
@@ -22,6 +24,45 @@ struct SubmitTests {
             let embedding = try await queue.sluice(
                 ["submit", "--model", "echo", "--kind", "embedding", "--prompt", "Hello", "--wait"])
             #expect(embedding.output.hasPrefix("["), "\(embedding)")
+        }
+    }
+
+    @Test(.database(migrated: true)) func aStreamedAnswerIsTheAnswer() async throws {
+        try await RunningQueue.with(configuration: #"{"latency_per_token_ms": 5, "completion_tokens": 40}"#) { queue in
+            let prompt = ["submit", "--model", "echo", "--prompt", "Tell me a story."]
+            let whole = try await queue.sluice(prompt + ["--wait"])
+            let streamed = try await queue.sluice(prompt + ["--stream"])
+            #expect(streamed.status == 0 && streamed.output == whole.output, "\(streamed) \(whole)")
+            let pieces = try await queue.sluice(prompt + ["--stream", "--json"])
+            let lines = pieces.output.split(separator: "\n")
+            #expect(lines.count > 40, "\(pieces)")
+            #expect(lines.first?.contains(#""attempt": 1, "seq": 1, "chunk": {"#) == true, "\(pieces)")
+            // What does not stream is shown when it is there.
+            let numbers = try await queue.sluice(
+                ["submit", "--model", "echo", "--kind", "embedding", "--prompt", "Hello", "--stream"])
+            #expect(numbers.status == 0 && numbers.output.hasPrefix("["), "\(numbers)")
+        }
+    }
+
+    @Test(.database(migrated: true)) func aStreamWhoseWorkerIsKilledBeginsAgain() async throws {
+        try await RunningQueue.with(configuration: #"{"latency_per_token_ms": 20, "completion_tokens": 60}"#) { queue in
+            let prompt = ["submit", "--model", "echo", "--prompt", "Tell me a story."]
+            async let streaming = queue.sluice(prompt + ["--stream"])
+            let job = try await eventually("a few pieces") {
+                try await queue.connection.query(
+                    Statement("test_streaming", "select id from sluice.chunk group by id having count(*) > 5")
+                ).first?.decode(0) as Int64?
+            }
+            let status = try #require(try await queue.queue.status(of: [job]).first)
+            let workers = try await queue.connection.query(
+                Statement("test_worker", "select pid from sluice.worker where id = \(status.worker ?? 0)"))
+            kill(try #require(workers.first).decode(0) as Int32, SIGKILL)
+            let streamed = try await streaming
+            #expect(
+                streamed.status == 0 && streamed.errors.contains("attempt 2 begins the answer again"), "\(streamed)")
+            let whole = try await queue.sluice(prompt + ["--wait"])
+            let last = streamed.output.split(separator: "\n").last.map(String.init)
+            #expect(last == whole.output.split(separator: "\n").last.map(String.init))
         }
     }
 

@@ -17,19 +17,41 @@ struct BatchTests {
             let queue = Queue(transaction)
             let models = try await queue.beginChunk(batch: batch, models: [(corner.model, lines)], priority: .batch)
             let model = try #require(models.first)
-            let copied = try await transaction.copyIn(Queue.copyChunkSQL) { copy in
-                for line in 0..<Int64(lines) {
-                    let fields = [
-                        "\(model.key + line * model.keyStep)", "\(model.model)", "\(model.tenant)", "\(batch)", "chat",
-                        "3",
-                        "\(model.maximumAttempts)", "line-\(Int64(first) + line)", #"{"n":\#(line)}"#,
-                    ]
-                    try await copy.write(Array((fields.joined(separator: "\t") + "\n").utf8))
-                }
+            let reserved = try await queue.reserveJobs(lines)
+            var jobs = CopyRow.header
+            var ready = CopyRow.header
+            for line in 0..<Int(lines) {
+                let (id, key) = (reserved.ids[line], model.key + Int64(line) * model.keyStep)
+                var job = CopyRow(fields: 11)
+                job.append(id)
+                job.append(key)
+                job.append(reserved.createdAt)
+                job.append(model.model)
+                job.append(model.tenant)
+                job.append(batch)
+                job.append("chat")
+                job.append(Int16(3))
+                job.append(model.maximumAttempts)
+                job.append("line-\(Int(first) + line)")
+                job.append(#"{"n":\#(line)}"#)
+                jobs += job.bytes
+                var place = CopyRow(fields: 8)
+                place.append(key)
+                place.append(id)
+                place.append(model.model)
+                place.append(model.tenant)
+                place.append(batch)
+                place.append(Int16(3))
+                place.append(reserved.buckets[line])
+                place.append(reserved.ring)
+                ready += place.bytes
             }
-            #expect(copied == Int(lines))
+            let (jobRows, readyRows) = (jobs + CopyRow.trailer, ready + CopyRow.trailer)
+            #expect(try await transaction.copyIn(Queue.copyJobsSQL) { try await $0.write(jobRows) } == Int(lines))
+            #expect(try await transaction.copyIn(Queue.copyReadySQL) { try await $0.write(readyRows) } == Int(lines))
+            let ids = try #require(reserved.ids.first)...(try #require(reserved.ids.last))
             return try await queue.endChunk(
-                batch: batch, firstLine: first, lines: lines, afterID: model.afterID, models: [model.model])
+                batch: batch, firstLine: first, lines: lines, ids: ids, models: [model.model])
         }
     }
 
@@ -120,8 +142,9 @@ struct BatchTests {
                 let queue = Queue(transaction)
                 let models = try await queue.beginChunk(
                     batch: batch.batch, models: [(corner.model, 2)], priority: .batch)
+                let ids = try await queue.reserveJobs(2).ids
                 _ = try await queue.endChunk(
-                    batch: batch.batch, firstLine: 0, lines: 2, afterID: models[0].afterID, models: [models[0].model])
+                    batch: batch.batch, firstLine: 0, lines: 2, ids: ids[0]...ids[1], models: [models[0].model])
             }
         }
         #expect(code == .batchClosed)

@@ -5,79 +5,115 @@ struct ClaimFloorsTests {
     private static let none = [Int64?](repeating: nil, count: 5)
     private static let zero = [Int64](repeating: 0, count: 5)
 
-    private func floors(after keys: [Int64?], reachedEnd: Bool, empty: [Int64] = zero) -> [Int64]? {
+    /// Floors after a first claim of a millisecond.
+    private func floors(after keys: [Int64?], reachedEnd: Bool, empty: [Int64] = zero) -> ClaimFloors {
         var floors = ClaimFloors()
         floors.claimReturned(
-            keys: keys, reachedEnd: reachedEnd, emptyFloors: empty, wasFullLook: true, began: .zero,
+            .everything, keys: keys, reachedEnd: reachedEnd, emptyFloors: empty, share: 1, began: .zero,
             now: .milliseconds(1))
-        return floors.forClaim(at: .milliseconds(2))
+        return floors
     }
 
-    @Test func `the first claim looks from the beginning`() { #expect(ClaimFloors().forClaim(at: .zero) == nil) }
+    private func range(after keys: [Int64?], reachedEnd: Bool, empty: [Int64] = zero) -> ClaimRange {
+        floors(after: keys, reachedEnd: reachedEnd, empty: empty).forClaim(at: .milliseconds(2))
+    }
+
+    @Test func `the first claim looks through everything`() {
+        #expect(ClaimFloors().forClaim(at: .zero) == .everything)
+    }
 
     @Test func `what was taken is the floor of its level`() {
-        #expect(floors(after: [nil, nil, 30, nil, nil], reachedEnd: false) == [0, 0, 30, 0, 0])
+        #expect(range(after: [nil, nil, 30, nil, nil], reachedEnd: false) == ClaimRange(floors: [0, 0, 30, 0, 0]))
     }
 
     @Test func `a level above one that gave something was empty`() {
         #expect(
-            floors(after: [nil, 20, nil, 40, nil], reachedEnd: false, empty: [1, 2, 3, 4, 5]) == [1, 20, 3, 40, 0])
+            range(after: [nil, 20, nil, 40, nil], reachedEnd: false, empty: [1, 2, 3, 4, 5]).floors == [
+                1, 20, 3, 40, 0,
+            ])
     }
 
     @Test func `every level was looked through when the claim came back short`() {
-        #expect(floors(after: [nil, 20, nil, 4, nil], reachedEnd: true, empty: [9, 9, 9, 9, 9]) == [9, 20, 9, 9, 9])
-        #expect(floors(after: Self.none, reachedEnd: true, empty: [9, 8, 7, 6, 5]) == [9, 8, 7, 6, 5])
+        #expect(
+            range(after: [nil, 20, nil, 4, nil], reachedEnd: true, empty: [9, 9, 9, 9, 9]).floors == [9, 20, 9, 9, 9])
+        #expect(range(after: Self.none, reachedEnd: true, empty: [9, 8, 7, 6, 5]).floors == [9, 8, 7, 6, 5])
     }
 
-    @Test func `a floor only rises between looks from the beginning`() {
-        var floors = ClaimFloors()
-        for key in [50, 20] as [Int64] {
+    @Test func `a floor only rises`() {
+        var floors = floors(after: [nil, nil, 50, nil, nil], reachedEnd: false)
+        floors.claimReturned(
+            ClaimRange(floors: [0, 0, 50, 0, 0]), keys: [nil, nil, 20, nil, nil], reachedEnd: false,
+            emptyFloors: Self.zero, share: 1, began: .milliseconds(1), now: .milliseconds(2))
+        #expect(floors.forClaim(at: .milliseconds(2)).floors == [0, 0, 50, 0, 0])
+    }
+
+    @Test func `a look back that reaches the floors looks through everything, at most a fiftieth of the time`() {
+        var floors = floors(after: [nil, nil, 30, nil, nil], reachedEnd: true, empty: [7, 7, 7, 7, 7])
+        let ordinary = ClaimRange(floors: [7, 7, 30, 7, 7])
+        #expect(floors.forClaim(at: .milliseconds(50) - .nanoseconds(1)) == ordinary)
+        #expect(floors.forClaim(at: .milliseconds(50)) == .everything)
+        floors.claimReturned(
+            .everything, keys: Self.none, reachedEnd: true, emptyFloors: [9, 9, 9, 9, 9], share: 1,
+            began: .milliseconds(50), now: .milliseconds(52))
+        #expect(floors.forClaim(at: .milliseconds(52 + 98) - .nanoseconds(1)).floors == [9, 9, 30, 9, 9])
+        #expect(floors.forClaim(at: .milliseconds(52 + 98)) == .everything)
+    }
+
+    @Test func `where a look back finds as much as it may, the next one follows at once`() {
+        var floors = floors(after: [nil, nil, 30, nil, nil], reachedEnd: true)
+        let back = floors.forClaim(at: .seconds(1))
+        floors.claimReturned(
+            back, keys: [nil, nil, 4, nil, nil], reachedEnd: false, emptyFloors: Self.zero, share: 1,
+            began: .seconds(1),
+            now: .seconds(2))
+        #expect(floors.forClaim(at: .seconds(2)) == back)
+    }
+
+    @Test func `a slow look back covers less, the next goes on where it ended, and the pass begins again`() {
+        let top: Int64 = 1 << 40
+        var floors = floors(after: [nil, nil, top, nil, nil], reachedEnd: true)
+        var now = Duration.seconds(1)
+        var ends: [Int64] = []
+        for took in [Duration.milliseconds(20), .milliseconds(4), .milliseconds(4), .milliseconds(4), .milliseconds(4)]
+        {
+            let range = floors.forClaim(at: now)
+            ends.append(range.ceilings?[2] ?? top)
+            let began = now
+            now += took
             floors.claimReturned(
-                keys: [nil, nil, key, nil, nil], reachedEnd: false, emptyFloors: Self.zero, wasFullLook: key == 50,
-                began: .zero, now: .milliseconds(1))
+                range, keys: Self.none, reachedEnd: true, emptyFloors: Self.zero, share: 1, began: began, now: now)
+            #expect(floors.forClaim(at: now) == ClaimRange(floors: [0, 0, top, 0, 0]))
+            now += took * ClaimFloors.lookBackShare
         }
-        #expect(floors.forClaim(at: .milliseconds(2)) == [0, 0, 50, 0, 0])
+        // All of it took four times as long as it may: then a quarter at a time.
+        #expect(ends == [top, top / 4, top / 2, top / 4 * 3, top])
+        #expect(floors.forClaim(at: now).floors == Self.zero)
     }
 
-    @Test func `a look from the beginning may lower it`() {
-        var floors = ClaimFloors()
-        for key in [50, 20] as [Int64] {
-            floors.claimReturned(
-                keys: [nil, nil, key, nil, nil], reachedEnd: false, emptyFloors: Self.zero, wasFullLook: true,
-                began: .zero,
-                now: .milliseconds(1))
-        }
-        #expect(floors.forClaim(at: .milliseconds(2)) == [0, 0, 20, 0, 0])
+    @Test func `however slow, a look back covers something`() {
+        var floors = floors(after: [nil, nil, 1 << 40, nil, nil], reachedEnd: true)
+        floors.claimReturned(
+            floors.forClaim(at: .seconds(1)), keys: Self.none, reachedEnd: true, emptyFloors: Self.zero, share: 1,
+            began: .seconds(1), now: .seconds(1_000))
+        #expect(floors.forClaim(at: .seconds(100_000)).ceilings?[2] == 1 << 30)
     }
 
-    @Test func `a full look that saw only the first levels leaves the others as they were`() {
-        var floors = ClaimFloors()
+    @Test func `a share that changed makes the floors worthless, and those of the claim that saw it`() {
+        var floors = floors(after: Self.none, reachedEnd: true, empty: [5, 5, 5, 5, 5])
         floors.claimReturned(
-            keys: Self.none, reachedEnd: true, emptyFloors: [5, 5, 5, 5, 5], wasFullLook: true, began: .zero,
-            now: .milliseconds(1))
+            floors.forClaim(at: .milliseconds(2)), keys: [nil, 9, nil, nil, nil], reachedEnd: true,
+            emptyFloors: [9, 9, 9, 9, 9], share: 2, began: .milliseconds(2), now: .milliseconds(3))
+        #expect(floors.forClaim(at: .milliseconds(4)) == .everything)
         floors.claimReturned(
-            keys: [3, nil, nil, nil, nil], reachedEnd: false, emptyFloors: [9, 9, 9, 9, 9], wasFullLook: true,
-            began: .zero,
-            now: .milliseconds(1))
-        #expect(floors.forClaim(at: .milliseconds(2)) == [3, 5, 5, 5, 5])
+            .everything, keys: [nil, 9, nil, nil, nil], reachedEnd: true, emptyFloors: [9, 9, 9, 9, 9], share: 2,
+            began: .milliseconds(3), now: .milliseconds(4))
+        #expect(floors.forClaim(at: .milliseconds(5)).floors == [9, 9, 9, 9, 9])
     }
 
-    @Test func `full looks take at most a fiftieth of the time`() {
-        var floors = ClaimFloors()
-        floors.claimReturned(
-            keys: Self.none, reachedEnd: true, emptyFloors: Self.zero, wasFullLook: true, began: .seconds(10),
-            now: .seconds(11))
-        #expect(floors.forClaim(at: .seconds(11 + 49) - .nanoseconds(1)) != nil)
-        #expect(floors.forClaim(at: .seconds(11 + 49)) == nil)
-    }
-
-    @Test func `forgotten, the next claim looks from the beginning`() {
-        var floors = ClaimFloors()
-        floors.claimReturned(
-            keys: Self.none, reachedEnd: true, emptyFloors: Self.zero, wasFullLook: true, began: .zero, now: .seconds(1)
-        )
+    @Test func `forgotten, the next claim looks through everything`() {
+        var floors = floors(after: Self.none, reachedEnd: true, empty: [5, 5, 5, 5, 5])
         floors.forgotten()
-        #expect(floors.forClaim(at: .seconds(1)) == nil)
+        #expect(floors.forClaim(at: .seconds(1)) == .everything)
     }
 
     /// A queue in memory with several claimers: enqueues get keys above every key claimed, as the database's do, and some
@@ -89,8 +125,33 @@ struct ClaimFloorsTests {
         var uncommitted: [Waiting] = []
         var late = Set<Int64>()
         var virtual = Self.zero
-        var claimers = Array(repeating: ClaimFloors(), count: 3)
+        var claimers = Array(repeating: ClaimFloors(leastWidth: 40), count: 3)
         var now = Duration.zero
+
+        func claim(by who: Int, limit: Int) {
+            let range = claimers[who].forClaim(at: now)
+            let empty = virtual
+            visible.sort { ($0.level, $0.key) < ($1.level, $1.key) }
+            if range.ceilings == nil {
+                // Only what committed late can be below a floor.
+                #expect(visible.allSatisfy { $0.key >= range.floors[$0.level] || late.contains($0.key) })
+            }
+            let taken = visible.filter { job in
+                job.key >= range.floors[job.level] && job.key < range.ceilings?[job.level] ?? .max
+            }.prefix(limit)
+            var keys = Self.none
+            for job in taken {
+                keys[job.level] = max(keys[job.level] ?? 0, job.key)
+                virtual[job.level] = max(virtual[job.level], job.key)
+                if let index = visible.firstIndex(where: { $0.key == job.key && $0.level == job.level }) {
+                    visible.remove(at: index)
+                }
+            }
+            claimers[who].claimReturned(
+                range, keys: keys, reachedEnd: taken.count < limit, emptyFloors: empty, share: 1, began: now,
+                now: now + .milliseconds(1 + (now.components.seconds * 7) % 9))
+        }
+
         for _ in 0..<400 {
             now += .milliseconds(Int.random(in: 0...20, using: &random))
             switch Int.random(in: 0..<6, using: &random) {
@@ -111,28 +172,18 @@ struct ClaimFloorsTests {
                     visible.append(job)
                 }
             default:
-                let who = Int.random(in: 0..<claimers.count, using: &random)
-                let limit = Int.random(in: 1...6, using: &random)
-                let floors = claimers[who].forClaim(at: now)
-                let empty = virtual
-                visible.sort { ($0.level, $0.key) < ($1.level, $1.key) }
-                let hidden = visible.filter { job in floors.map { job.key < $0[job.level] } ?? false }
-                // Only what committed late can be below a floor.
-                #expect(hidden.allSatisfy { late.contains($0.key) })
-                let taken = visible.filter { job in floors.map { job.key >= $0[job.level] } ?? true }.prefix(limit)
-                var keys = Self.none
-                for job in taken {
-                    keys[job.level] = max(keys[job.level] ?? 0, job.key)
-                    virtual[job.level] = max(virtual[job.level], job.key)
-                    if let index = visible.firstIndex(where: { $0.key == job.key && $0.level == job.level }) {
-                        visible.remove(at: index)
-                    }
-                }
-                claimers[who].claimReturned(
-                    keys: keys, reachedEnd: taken.count < limit, emptyFloors: empty, wasFullLook: floors == nil,
-                    began: now,
-                    now: now + .milliseconds(1))
+                claim(
+                    by: Int.random(in: 0..<claimers.count, using: &random), limit: Int.random(in: 1...6, using: &random)
+                )
             }
         }
+        // Looks back find what was hidden, whoever makes them.
+        late.formUnion(uncommitted.map(\.key))
+        visible += uncommitted
+        for _ in 0..<1_000 where !visible.isEmpty {
+            now += .milliseconds(500)
+            claim(by: 0, limit: 6)
+        }
+        #expect(visible.isEmpty)
     }
 }

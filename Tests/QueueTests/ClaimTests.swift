@@ -50,7 +50,7 @@ struct ClaimTests {
         let theirs: [Int64] = try await corner.connection.values(
             """
             select id from sluice.job where model_id = \(try await corner.modelID)
-                and bucket::int <@ any (array['[100,2000)', '[5000,5001)', '[9000,10000)']::int4range[])
+                and sluice.bucket(id, affinity)::int <@ any (array['[100,2000)', '[5000,5001)', '[9000,10000)']::int4range[])
             """)
         #expect(Set(claimed) == Set(theirs) && Set(claimed).isSubset(of: ids) && claimed.count > 400)
     }
@@ -138,7 +138,7 @@ struct ClaimTests {
         let worker = try await corner.worker()
         await #expect(throws: Regret.self) {
             try await other.transaction { transaction async throws in
-                #expect(try await Queue(transaction).claim(worker: worker, limit: 5, floors: nil).jobs.count == 5)
+                #expect(try await Queue(transaction).claim(worker: worker, limit: 5).jobs.count == 5)
                 #expect(try await corner.claim(worker, 5).isEmpty)
                 throw Regret()
             }
@@ -147,19 +147,16 @@ struct ClaimTests {
         #expect(jobs.count == 5 && jobs.allSatisfy { $0.attempt == 1 })
     }
 
-    @Test func `a job that commits late lies below the floor, and a full look finds it`() async throws {
+    @Test func `a job that commits late lies below the floor, and a look back finds it`() async throws {
         let (corner, late) = (try await Corner.open(), try await Corner.connect())
         let worker = try await corner.worker()
         var floors = ClaimFloors()
         func claim(at now: Duration) async throws -> [ClaimedJob] {
-            let from = floors.forClaim(at: now)
-            let claim = try await corner.queue.claim(worker: worker, limit: 100, floors: from)
-            var keys = [Int64?](repeating: nil, count: Priority.levels)
-            for job in claim.jobs { keys[Int(job.priority)] = max(keys[Int(job.priority)] ?? 0, job.key) }
+            let range = floors.forClaim(at: now)
+            let claim = try await corner.queue.claim(worker: worker, limit: 100, range: range)
             floors.claimReturned(
-                keys: keys, reachedEnd: claim.jobs.count < 100, emptyFloors: claim.emptyFloors,
-                wasFullLook: from == nil,
-                began: now, now: now + .seconds(1))
+                range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < 100, emptyFloors: claim.emptyFloors,
+                share: claim.share, began: now, now: now + .seconds(1))
             return claim.jobs
         }
         let id = try await late.transaction { transaction async throws in
@@ -172,6 +169,20 @@ struct ClaimTests {
         #expect(try await claim(at: .seconds(60)).map(\.id) == [id])
     }
 
+    @Test func `a claim takes nothing from its ceiling on`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        try await corner.enqueue(5, priority: .interactive)
+        try await corner.enqueue(5)
+        let keys: [Int64] = try await corner.connection.values(
+            "select key from sluice.ready where model_id = \(try await corner.modelID) and priority = 2 order by key")
+        var range = ClaimRange.everything
+        range.ceilings = [0, 0, keys[3], .max, .max]
+        let jobs = try await corner.claim(worker, 10, range: range)
+        #expect(jobs.map(\.key) == Array(keys[..<3]) && jobs.allSatisfy { $0.priority == 2 })
+        #expect(try await corner.claim(worker, 10).count == 7)
+    }
+
     @Test func `what is queued after a look lies above its floors`() async throws {
         let corner = try await Corner.open()
         let worker = try await corner.worker()
@@ -181,7 +192,7 @@ struct ClaimTests {
             let level = Int16.random(in: 0..<5, using: &random)
             let count = Int.random(in: 1...5, using: &random)
             try await corner.enqueue(count, priority: try #require(Priority(rawValue: level)))
-            let claim = try await corner.queue.claim(worker: worker, limit: 100, floors: floors)
+            let claim = try await corner.queue.claim(worker: worker, limit: 100, range: ClaimRange(floors: floors))
             #expect(claim.jobs.count == count)
             for level in 0..<Priority.levels {
                 floors[level] = max(

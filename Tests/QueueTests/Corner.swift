@@ -66,8 +66,8 @@ struct Corner: Sendable {
     }
 
     /// Claims from the beginning.
-    func claim(_ worker: Int64, _ limit: Int = 1, floors: [Int64]? = nil) async throws -> [ClaimedJob] {
-        try await queue.claim(worker: worker, limit: limit, floors: floors).jobs
+    func claim(_ worker: Int64, _ limit: Int = 1, range: ClaimRange = .everything) async throws -> [ClaimedJob] {
+        try await queue.claim(worker: worker, limit: limit, range: range).jobs
     }
 
     /// Claims exactly one job, which must be there.

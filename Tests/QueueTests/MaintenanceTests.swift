@@ -278,7 +278,7 @@ struct WakeTests {
 
     /// Says that a worker will wait for a minute.
     private func wait(_ corner: Corner, _ worker: Int64) async throws {
-        #expect(try await corner.queue.claim(worker: worker, limit: 1, floors: nil, waiting: .seconds(60)).jobs.isEmpty)
+        #expect(try await corner.queue.claim(worker: worker, limit: 1, waiting: .seconds(60)).jobs.isEmpty)
     }
 
     @Test func `nobody is notified while nobody waits`() async throws {
@@ -306,7 +306,7 @@ struct WakeTests {
         let corner = try await Corner.open()
         let listener = try await listen(corner)
         _ = try await corner.queue.claim(
-            worker: try await corner.worker(), limit: 1, floors: nil, waiting: .milliseconds(1))
+            worker: try await corner.worker(), limit: 1, waiting: .milliseconds(1))
         _ = try await corner.connection.value("select pg_sleep(0.01)::text", as: String.self)
         try await corner.enqueue()
         #expect(try await count(corner, listener) == 0)

@@ -54,10 +54,10 @@ struct PlanTests {
             script: """
                 insert into sluice.running
                     (id, key, worker_id, model_id, tenant_id, priority, bucket, attempt, failures, crashes, ring)
-                select j.id + 1000000, j.key, 77, j.model_id, j.tenant_id, j.priority, j.bucket, 1, 0, 0, j.id % 3
+                select j.id + 1000000, j.key, 77, j.model_id, j.tenant_id, j.priority, sluice.bucket(j.id, null), 1, 0, 0, j.id % 3
                 from sluice.job j;
                 insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
-                select now() - j.id * interval '1 ms', j.id + 2000000, j.model_id, j.tenant_id, j.priority, j.bucket
+                select now() - j.id * interval '1 ms', j.id + 2000000, j.model_id, j.tenant_id, j.priority, sluice.bucket(j.id, null)
                 from sluice.job j;
                 insert into sluice.deadline (deadline_at, id)
                 select now() + j.id * interval '1 s', j.id from sluice.job j;
@@ -72,12 +72,12 @@ struct PlanTests {
         let worker = try await corner.worker()
 
         var jobs: [ClaimedJob] = []
-        let claim = try await cost(corner) { jobs = try await $0.claim(worker: worker, limit: 10, floors: nil).jobs }
+        let claim = try await cost(corner) { jobs = try await $0.claim(worker: worker, limit: 10).jobs }
         // Ten rows of ready, ten of job, the worker, its deployment and its model.
         #expect(jobs.count == 10 && claim.sequential == 0 && claim.fetched <= 30)
 
         let large = try await cost(corner) { queue async throws in
-            #expect(try await queue.claim(worker: worker, limit: 50, floors: nil).jobs.count == 50)
+            #expect(try await queue.claim(worker: worker, limit: 50).jobs.count == 50)
         }
         #expect(large.sequential == 0 && large.fetched <= 110)
 
@@ -133,7 +133,7 @@ struct PlanTests {
         for _ in 0..<5 { try await corner.enqueue(10_000) }
         let worker = try await corner.worker()
         var floors: [Int64] = []
-        let drain = try await corner.queue.claim(worker: worker, limit: 1000, floors: nil)
+        let drain = try await corner.queue.claim(worker: worker, limit: 1000)
         #expect((300...700).contains(drain.jobs.count))
         floors = drain.emptyFloors
         floors[2] = max(floors[2], drain.jobs.map(\.key).max() ?? 0)

@@ -129,7 +129,7 @@ struct WorkerLifeTests {
         let id = try await corner.enqueue()
         let worker = try await corner.worker()
         try await late.transaction { transaction async throws in
-            #expect(try await Queue(transaction).claim(worker: worker, limit: 1, floors: nil).jobs.map(\.id) == [id])
+            #expect(try await Queue(transaction).claim(worker: worker, limit: 1).jobs.map(\.id) == [id])
             #expect(try await corner.queue.workerEnded(worker, orderly: false, cause: "test").returned == 0)
         }
         #expect(try await corner.state(id) == .running)

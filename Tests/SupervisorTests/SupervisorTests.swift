@@ -43,7 +43,7 @@ struct SupervisorTests {
             let job = try await queue.enqueue(.init(model: "m", payload: Array("{}".utf8)))
             let worker = try await queue.workerStarted(deployment: "d", host: "here", processID: 1, direct: false)
                 .worker
-            let claimed = try await queue.claim(worker: worker, limit: 1, floors: nil).jobs.map(\.id)
+            let claimed = try await queue.claim(worker: worker, limit: 1).jobs.map(\.id)
             #expect(claimed == [job])
             let board = try SlotBoard(path: "\(stage.folder.path)/board", slots: 8)
             board.registered(worker: worker)

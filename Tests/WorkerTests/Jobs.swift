@@ -6,11 +6,13 @@ import Domain
 extension ClaimedJob {
     /// A job for a test.
     static func sample(
-        _ id: Int64, attempt: Int16 = 1, failures: Int16 = 0, maximumAttempts: Int16 = 5, deadline: Int64? = nil
+        _ id: Int64, attempt: Int16 = 1, failures: Int16 = 0, maximumAttempts: Int16 = 5, deadline: Int64? = nil,
+        isStreaming: Bool = false
     ) -> ClaimedJob {
         ClaimedJob(
             id: id, attempt: attempt, failures: failures, crashes: 0, maximumAttempts: maximumAttempts, kind: .chat,
-            priority: 2, key: id, deadlineMilliseconds: deadline, queuedMilliseconds: 0, payload: Array("{}".utf8))
+            priority: 2, key: id, deadlineMilliseconds: deadline, queuedMilliseconds: 0,
+            isStreaming: isStreaming, payload: Array("{}".utf8))
     }
 }
 

@@ -85,7 +85,7 @@ begin
     end if;
 end $$;
 comment on function sluice.set_share(text, int4multirange) is
-    'Sets the hash buckets a deployment may claim. Its workers find jobs that became theirs at their next look from the beginning.';
+    'Sets the hash buckets a deployment may claim. Its workers forget their floors at their next claim, and so find the jobs that became theirs.';
 
 create or replace function sluice.record_backend(p_name text, p_sha256 text, p_version text, p_abi text, p_capabilities text[],
     p_replace boolean default false)

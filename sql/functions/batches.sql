@@ -34,8 +34,13 @@ returns table (names text[], known text[]) language sql stable as $$
 $$;
 comment on function sluice.unknown_models(text[]) is 'Which of some names are no models, and models there are (20 at most).';
 
+-- What they return or take has changed, which "or replace" refuses or takes for another function.
+drop function if exists sluice.batch_chunk_begin(int, text[], int[], int);
+drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
+drop function if exists sluice.batch_chunk_end(int, int, int, bigint, int[]);
+
 create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
-returns table (model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, after_id bigint)
+returns table (model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -51,39 +56,38 @@ begin
     return query
         select m.name, m.id, v_tenant.id, m.max_attempts,
             sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs),
-            sluice.key_step(v_tenant.weight), coalesce(pg_sequence_last_value('sluice.job_id'), 0)
+            sluice.key_step(v_tenant.weight)
         from unnest(p_models, p_counts) i(name, jobs)
         cross join lateral (select sluice.model_id_of(i.name) as id) k
         join sluice.model m on m.id = k.id;
 end $$;
 comment on function sluice.batch_chunk_begin is
-    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get, and the id after which they will lie. The caller COPYs them into sluice.job and calls batch_chunk_end. The next chunk may be opened, elsewhere, once all of this one is copied.';
+    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get. The caller takes ids from reserve_jobs, COPYs a row a line into sluice.job and into sluice.ready, and calls batch_chunk_end. SL011: the batch is not being loaded. SL001: no such model.';
 
--- Its parameters have changed, which "or replace" takes for another function.
-drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
+create or replace function sluice.reserve_jobs(
+    p_count int, out ids bigint[], out buckets smallint[], out ring smallint, out created_at timestamptz)
+language sql as $$
+    select array_agg(i.id), array_agg(sluice.bucket(i.id, null)), pg_sequence_last_value('sluice.ring_ready')::smallint,
+        clock_timestamp()
+    from (select nextval('sluice.job_id') as id from generate_series(1, p_count)) i
+$$;
+comment on function sluice.reserve_jobs(int) is
+    'Ids for p_count jobs the caller is about to COPY, rising and above all ids handed out before, with their buckets, the slot of ready to write to, and the time for created_at: a default that reads the clock would have COPY insert row by row.';
+
 create or replace function sluice.batch_chunk_end(
-    p_batch int, p_first_line int, p_lines int, p_after_id bigint, p_model_ids int[] default null)
+    p_batch int, p_first_line int, p_lines int, p_first_id bigint, p_last_id bigint, p_model_ids int[])
 returns int language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
-    v_ring smallint := pg_sequence_last_value('sluice.ring_ready');
-    v_last bigint;
-    v_count int;
     v_loaded int;
 begin
-    -- The next chunk of the same batch may be on its way already, above this one and not yet visible.
-    select j.id into v_last from sluice.job j where j.id > p_after_id and j.batch_id = p_batch order by j.id desc limit 1;
-    insert into sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring)
-    select j.key, j.id, j.model_id, j.tenant_id, j.batch_id, j.priority, j.bucket, v_ring
-    from sluice.job j
-    where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch;
-    get diagnostics v_count = row_count;
-    if v_count <> p_lines then
+    -- A batch that counts a line it does not have would never end.
+    if (select count(*) from sluice.job j where j.id between p_first_id and p_last_id and j.batch_id = p_batch) <> p_lines then
         raise exception using errcode = 'SL011', message = 'The chunk does not hold as many jobs as it said.';
     end if;
     insert into sluice.batch_chunk (batch_id, first_line, lines, first_id, last_id)
-    values (p_batch, p_first_line, p_lines, p_after_id + 1, v_last)
+    values (p_batch, p_first_line, p_lines, p_first_id, p_last_id)
     on conflict do nothing;
     -- Two loaders of one batch meet here: the second waits for the first, finds its lines loaded, and is rolled back.
     update sluice.batch b
@@ -95,12 +99,11 @@ begin
     if not found then
         raise exception using errcode = 'SL011', message = format('Batch %s was loaded by somebody else meanwhile.', p_batch);
     end if;
-    perform sluice.wake(m) from unnest(coalesce(p_model_ids, array(select distinct j.model_id from sluice.job j
-        where j.id > p_after_id and j.id <= v_last and j.batch_id = p_batch))) m;
+    perform sluice.wake(m) from unnest(p_model_ids) m;
     return v_loaded;
 end $$;
 comment on function sluice.batch_chunk_end is
-    'Queues the jobs of a chunk and records it; the jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0; p_model_ids are the models of the chunk (null: they are looked up). SL011: its lines are loaded already, or the batch is closed.';
+    'Records a chunk that was copied; its jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0. The ids of a chunk lie above those of the chunk before. SL011: its lines are loaded already, or the batch is closed.';
 
 create or replace function sluice.batch_progress(p_batch int)
 returns table (

@@ -27,6 +27,9 @@ begin
 end $$;
 comment on function sluice.tenant_id_of(text) is 'The id of a tenant, or SL002.';
 
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.enqueue(
+    text, json, sluice.job_kind, int, timestamptz, timestamptz, text, text, text, int, json);
 create or replace function sluice.enqueue(
     model text,
     payload json,
@@ -38,7 +41,8 @@ create or replace function sluice.enqueue(
     affinity text default null,
     tenant text default 'default',
     max_attempts int default null,
-    metadata json default null)
+    metadata json default null,
+    stream boolean default false)
 returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -99,13 +103,14 @@ begin
         end if;
     end if;
 
-    v_bucket := (case when enqueue.affinity is null then hashint8(v_id) else hashtext(enqueue.affinity) end & 2147483647)
-        % 10000;
+    v_bucket := sluice.bucket(v_id, enqueue.affinity);
     v_key := sluice.fair_key(v_model.id, enqueue.priority::smallint, v_tenant.id, v_tenant.weight, v_bucket, 1);
     insert into sluice.job
-        (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, payload)
+        (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, stream,
+        payload)
     values (v_id, v_key, enqueue.run_at, enqueue.deadline, v_model.id, v_tenant.id, enqueue.kind, enqueue.priority,
-        coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata, enqueue.payload);
+        coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata,
+        coalesce(enqueue.stream, false), enqueue.payload);
     if enqueue.run_at > clock_timestamp() then
         insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
         values (enqueue.run_at, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket);
@@ -120,7 +125,7 @@ begin
     return v_id;
 end $$;
 comment on function sluice.enqueue is
-    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
+    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. With stream the pieces of its answer can be read with read_chunks while it runs. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
 
 create or replace function sluice.enqueue_many(
     model text,
@@ -162,10 +167,10 @@ begin
         select v_key + (p.ord - 1) * sluice.key_step(v_tenant.weight), v_model.id, v_tenant.id, enqueue_many.kind,
             enqueue_many.priority, v_model.max_attempts, p.body
         from unnest(payloads) with ordinality p(body, ord) order by p.ord
-        returning id, key, bucket
+        returning id, key
     ), r as (
         insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
-        select j.key, j.id, v_model.id, v_tenant.id, enqueue_many.priority, j.bucket,
+        select j.key, j.id, v_model.id, v_tenant.id, enqueue_many.priority, sluice.bucket(j.id, null),
             pg_sequence_last_value('sluice.ring_ready')
         from j
     )

@@ -103,6 +103,7 @@ create or replace function sluice.retry(p_id bigint) returns void language plpgs
 declare
     v_job sluice.job;
     v_result sluice.result;
+    v_bucket smallint;
 begin
     select * into v_job from sluice.job j where j.id = p_id;
     if not found then
@@ -132,8 +133,9 @@ begin
         update sluice.batch b set state = 'running', ended_at = null
         where b.id = v_job.batch_id and b.ended_at is not null;
     end if;
-    perform sluice.place(p_id, sluice.virtual_time(v_job.model_id, v_job.priority, v_job.bucket), v_job.model_id,
-        v_job.tenant_id, v_job.batch_id, v_job.priority, v_job.bucket, v_result.attempt, 0::smallint, 0::smallint);
+    v_bucket := sluice.bucket(p_id, v_job.affinity);
+    perform sluice.place(p_id, sluice.virtual_time(v_job.model_id, v_job.priority, v_bucket), v_job.model_id,
+        v_job.tenant_id, v_job.batch_id, v_job.priority, v_bucket, v_result.attempt, 0::smallint, 0::smallint);
     perform sluice.wake(v_job.model_id);
     insert into sluice.event (kind, subject, reason)
     values ('job_retried', 'job ' || p_id, format('was %s, queued again by request', v_result.state));

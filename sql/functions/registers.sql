@@ -4,6 +4,13 @@ create or replace function sluice.key_step(p_weight int) returns bigint
 language sql immutable parallel safe as $$ select 100000000 / p_weight::bigint $$;
 comment on function sluice.key_step(int) is 'How far one job of a tenant of this weight advances its fair key.';
 
+create or replace function sluice.bucket(p_id bigint, p_affinity text) returns smallint
+language sql immutable parallel safe as $$
+    select ((case when p_affinity is null then hashint8(p_id) else hashtext(p_affinity) end & 2147483647) % 10000)::smallint
+$$;
+comment on function sluice.bucket(bigint, text) is
+    'hash(affinity or id) mod 10000; a deployment claims the buckets of its share.';
+
 create or replace function sluice.virtual_time(p_model int, p_priority smallint, p_bucket smallint) returns bigint
 language sql stable as $$
     select coalesce(max(pg_sequence_last_value(d.virtual_time[p_priority + 1])), 0)

@@ -199,7 +199,7 @@ typedef struct sluice_host {
 
     /* A piece of the answer to a streaming call, to be passed on at once: one OpenAI chunk object, without "data:" framing.
      * The final must still carry the whole answer. Chunks of a call that does not stream are dropped. A chunk for a call
-     * that has ended, or was never begun, is ignored and counted. */
+     * that has ended, or was never begun, and one that is not one JSON value, is ignored and counted. */
     void (*on_chunk)(uint64_t call_id, sluice_bytes_borrowed chunk);
 
     /* The end of a call: exactly once for every call that execute accepted. From its return on, the slot may be in use by

@@ -23,12 +23,11 @@ package struct ValueWriter: Sendable {
         overwrite(Int32(truncatingIfNeeded: bytes.count - start - 4), at: start)
     }
 
-    mutating func overwrite(_ value: Int32, at offset: Int) {
-        let value = UInt32(bitPattern: value)
-        bytes[offset] = UInt8(truncatingIfNeeded: value >> 24)
-        bytes[offset + 1] = UInt8(truncatingIfNeeded: value >> 16)
-        bytes[offset + 2] = UInt8(truncatingIfNeeded: value >> 8)
-        bytes[offset + 3] = UInt8(truncatingIfNeeded: value)
+    /// Replaces the integer written at `offset`.
+    mutating func overwrite<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+        for place in 0..<MemoryLayout<T>.size {
+            bytes[offset + place] = UInt8(truncatingIfNeeded: value >> (8 * (MemoryLayout<T>.size - 1 - place)))
+        }
     }
 }
 

@@ -5,7 +5,9 @@ enum SubmitAnswer {
     private struct Answer: Decodable {
         struct Message: Decodable { var content: String? }
         struct Choice: Decodable {
+            var index: Int?
             var message: Message?
+            var delta: Message?
             var text: String?
         }
         struct Embedding: Decodable { var embedding: [Double]? }
@@ -33,5 +35,25 @@ enum SubmitAnswer {
             return String(decoding: body, as: UTF8.self)
         }
         return String(decoding: body, as: UTF8.self)
+    }
+
+    /// What a piece of a streaming answer adds to the text of its first choice; empty when it adds something else.
+    static func text(ofChunk body: [UInt8]) -> String {
+        do {
+            let chunk = try JSONDecoder().decode(Chunk.self, from: Data(body))
+            // The Responses API has events of many types, of which only the text has a plain delta.
+            if let type = chunk.type { return type == "response.output_text.delta" ? chunk.delta ?? "" : "" }
+            guard let choice = chunk.choices?.first(where: { ($0.index ?? 0) == 0 }) else { return "" }
+            return choice.delta?.content ?? choice.text ?? ""
+        } catch {
+            // Backends may send what they like: what is not text shows in the result.
+            return ""
+        }
+    }
+
+    private struct Chunk: Decodable {
+        var choices: [Answer.Choice]?
+        var type: String?
+        var delta: String?
     }
 }

@@ -17,6 +17,7 @@ let package = Package(
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
         .library(name: "MockBackend", type: .dynamic, targets: ["MockBackend"]),
+        .library(name: "OpenAIBackend", type: .dynamic, targets: ["OpenAIBackend"]),
         .library(name: "ExampleC", type: .dynamic, targets: ["ExampleC"]),
         .library(name: "BackendKit", targets: ["BackendKit"]),
     ],
@@ -26,7 +27,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.92.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.38.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
@@ -110,6 +115,25 @@ let package = Package(
             exclude: ["README.md"],
             linkerSettings: backendLinking
         ),
+        // The OpenAI backend: what tests can import, and the plugin that is its entry.
+        .target(
+            name: "OpenAIClient",
+            dependencies: [
+                "BackendKit", "JSONText",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        .target(
+            name: "OpenAIBackend",
+            dependencies: ["BackendKit", "BackendABI", "OpenAIClient"],
+            path: "Plugins/OpenAIBackend",
+            exclude: ["README.md"],
+            linkerSettings: backendLinking
+        ),
         .target(
             name: "ExampleC",
             dependencies: ["BackendABI"],
@@ -174,6 +198,17 @@ let package = Package(
             ],
             path: "Tests/TestSupport"
         ),
+        .target(
+            name: "UpstreamSupport",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Tests/UpstreamSupport"
+        ),
         .testTarget(name: "DomainTests", dependencies: ["Domain"]),
         .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
         .testTarget(
@@ -233,6 +268,15 @@ let package = Package(
             resources: [.embedInCode("Backends")]
         ),
         .testTarget(
+            name: "OpenAIClientTests",
+            dependencies: [
+                "OpenAIClient", "BackendHost", "BackendKit", "Domain", "JSONText", "TestSupport", "UpstreamSupport",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
             name: "SupervisorTests",
             dependencies: [
                 "Supervisor", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "TestSupport",
@@ -244,7 +288,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "sluice", "TestSupport", "Domain", "Queue", "Postgres",
+                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Queue", "Postgres",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),

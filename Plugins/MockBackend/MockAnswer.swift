@@ -55,6 +55,17 @@ struct MockAnswer: Sendable {
             for word in 0..<wordCount { append(word, to: &text) }
             text.append("\"},\"logprobs\":null,\"finish_reason\":\"")
             text.append(isCut ? "length\"}]" : "stop\"}]")
+        case .response:
+            appendHead("response", to: &text)
+            text.append(
+                isCut
+                    ? ",\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"max_output_tokens\"}"
+                    : ",\"status\":\"completed\"")
+            text.append(",\"output\":[{\"type\":\"message\",\"id\":\"msg_mock\",\"role\":\"assistant\",\"status\":")
+            text.append(isCut ? "\"incomplete\"" : "\"completed\"")
+            text.append(",\"content\":[{\"type\":\"output_text\",\"annotations\":[],\"text\":\"")
+            for word in 0..<wordCount { append(word, to: &text) }
+            text.append("\"}]}]")
         case .completion:
             appendHead("text_completion", to: &text)
             text.append(",\"choices\":[{\"index\":0,\"text\":\"")
@@ -62,10 +73,10 @@ struct MockAnswer: Sendable {
             text.append("\",\"logprobs\":null,\"finish_reason\":\"")
             text.append(isCut ? "length\"}]" : "stop\"}]")
         }
-        text.append(",\"usage\":{\"prompt_tokens\":")
+        text.append(kind == .response ? ",\"usage\":{\"input_tokens\":" : ",\"usage\":{\"prompt_tokens\":")
         text.appendDecimal(tokens.prompt)
         if kind != .embedding {
-            text.append(",\"completion_tokens\":")
+            text.append(kind == .response ? ",\"output_tokens\":" : ",\"completion_tokens\":")
             text.appendDecimal(tokens.completion)
         }
         text.append(",\"total_tokens\":")
@@ -78,6 +89,15 @@ struct MockAnswer: Sendable {
     func chunk(_ word: Int, sentMilliseconds: Int? = nil) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(200 + model.count)
+        if kind == .response {
+            text.append("{\"type\":\"response.output_text.delta\",\"item_id\":\"msg_mock\",\"output_index\":0,")
+            text.append("\"content_index\":0,\"sequence_number\":")
+            text.appendDecimal(word)
+            text.append(",\"delta\":\"")
+            append(word, to: &text)
+            text.append("\"}")
+            return text
+        }
         appendHead(kind == .chat ? "chat.completion.chunk" : "text_completion", to: &text)
         if let sentMilliseconds {
             text.append(",\"sent_ms\":")
@@ -99,6 +119,15 @@ struct MockAnswer: Sendable {
     /// The chunk that ends a streaming answer.
     func lastChunk() -> [UInt8] {
         var text: [UInt8] = []
+        if kind == .response {
+            text.append(isCut ? "{\"type\":\"response.incomplete\"" : "{\"type\":\"response.completed\"")
+            text.append(",\"sequence_number\":")
+            text.appendDecimal(wordCount)
+            text.append(",\"response\":")
+            text += body()
+            text.append("}")
+            return text
+        }
         appendHead(kind == .chat ? "chat.completion.chunk" : "text_completion", to: &text)
         text.append(
             kind == .chat ? ",\"choices\":[{\"index\":0,\"delta\":{}," : ",\"choices\":[{\"index\":0,\"text\":\"\",")
@@ -108,7 +137,11 @@ struct MockAnswer: Sendable {
     }
 
     private func appendHead(_ object: StaticString, to text: inout [UInt8]) {
-        text.append(kind == .chat ? "{\"id\":\"chatcmpl-mock" : "{\"id\":\"cmpl-mock")
+        switch kind {
+        case .chat: text.append("{\"id\":\"chatcmpl-mock")
+        case .response: text.append("{\"id\":\"resp_mock")
+        case .completion, .embedding: text.append("{\"id\":\"cmpl-mock")
+        }
         for shift in stride(from: 60, through: 0, by: -4) {
             let digit = UInt8(truncatingIfNeeded: hash >> UInt64(shift) & 15)
             text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
@@ -116,7 +149,8 @@ struct MockAnswer: Sendable {
         text.append("\",\"object\":\"")
         text.append(object)
         // A fixed time: answers follow from the request alone.
-        text.append("\",\"created\":1700000000,\"model\":")
+        text.append(
+            kind == .response ? "\",\"created_at\":1700000000,\"model\":" : "\",\"created\":1700000000,\"model\":")
         text += model
     }
 

@@ -28,7 +28,9 @@ struct MockScan {
                     model = value
                 } else if Self.is(bytes, key, "seed") {
                     seed = Self.integer(bytes, value) ?? 0
-                } else if Self.is(bytes, key, "max_tokens") || Self.is(bytes, key, "max_completion_tokens") {
+                } else if Self.is(bytes, key, "max_tokens") || Self.is(bytes, key, "max_completion_tokens")
+                    || Self.is(bytes, key, "max_output_tokens")
+                {
                     maximumTokens = Self.integer(bytes, value) ?? maximumTokens
                 }
             case .end: break members
@@ -91,7 +93,7 @@ extension ServiceDescriptor.Kind {
         switch self {
         case .chat: "messages"
         case .completion: "prompt"
-        case .embedding: "input"
+        case .embedding, .response: "input"
         }
     }
 }

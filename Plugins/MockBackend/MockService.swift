@@ -8,7 +8,7 @@ final class MockService: BackendService {
     static let descriptor = ServiceDescriptor(
         name: "mock",
         version: "1.0.0",
-        kinds: [.chat, .completion, .embedding],
+        kinds: [.chat, .completion, .embedding, .response],
         canStream: true,
         maximumConcurrency: 4_096,
         preferredBatch: 64
@@ -108,7 +108,7 @@ final class MockService: BackendService {
             switch kind {
             case .chat: "messages"
             case .completion: "prompt"
-            case .embedding: "input"
+            case .embedding, .response: "input"
             }
         return BackendFailure(
             .invalidRequest, "the request must be a JSON object with '\(field)' in the form OpenAI uses")

@@ -37,7 +37,7 @@ extension BackendCheck {
             text.append(",\"prompt\":")
             text.appendJSONString(prompt)
             text.append("}")
-        case .embedding:
+        case .embedding, .response:
             text.append(",\"input\":")
             text.appendJSONString(prompt)
             text.append("}")
@@ -121,7 +121,7 @@ extension BackendCheck {
     private func refusesOtherKinds(_ instance: BackendInstance) async throws -> String {
         let missing = JobKind.allCases.filter { !instance.backend.descriptor.capabilities.contains($0) }
         var calls = missing.map { ($0.rawValue, BackendCall(job: 1, attempt: 1, kind: $0, body: body($0))) }
-        for number: UInt32 in [3, 99, .max] {
+        for number: UInt32 in [4, 99, .max] {
             var unknown = call(instance)
             unknown.wireKind = number
             calls.append(("number \(number)", unknown))

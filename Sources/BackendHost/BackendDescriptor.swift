@@ -55,7 +55,7 @@ package struct BackendDescriptor: Sendable, Hashable, Codable {
         version = try unsafe Self.word(table.version, allowing: "._-+", called: "version", path: path)
         let bits = unsafe table.capabilities
         capabilities = Set(JobKind.allCases.filter { bits & $0.capability != 0 })
-        canStream = bits & (1 << 3) != 0
+        canStream = bits & SLUICE_CAN_STREAM != 0
         maximumConcurrency = unsafe Int(table.max_concurrency)
         preferredBatch = unsafe max(1, Int(table.preferred_batch))
         guard !capabilities.isEmpty else {
@@ -115,9 +115,17 @@ extension JobKind {
         case .chat: 0
         case .completion: 1
         case .embedding: 2
+        case .response: 3
         }
     }
 
     /// The kind's bit in a backend's capabilities.
-    var capability: UInt32 { 1 << abiNumber }
+    var capability: UInt32 {
+        switch self {
+        case .chat: SLUICE_CAN_CHAT
+        case .completion: SLUICE_CAN_COMPLETION
+        case .embedding: SLUICE_CAN_EMBEDDING
+        case .response: SLUICE_CAN_RESPONSE
+        }
+    }
 }

@@ -54,8 +54,8 @@ public enum BackendEntry {
 }
 
 private func makeTable(_ descriptor: ServiceDescriptor) -> sluice_backend {
-    var capabilities = descriptor.kinds.reduce(UInt32(0)) { $0 | 1 << $1.rawValue }
-    if descriptor.canStream { capabilities |= 1 << 3 }
+    var capabilities = descriptor.kinds.reduce(UInt32(0)) { $0 | $1.capability }
+    if descriptor.canStream { capabilities |= SLUICE_CAN_STREAM }
     return unsafe sluice_backend(
         struct_size: UInt32(MemoryLayout<sluice_backend>.size),
         abi_major: SLUICE_ABI_MAJOR,

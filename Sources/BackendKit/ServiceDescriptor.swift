@@ -1,3 +1,5 @@
+internal import BackendABI
+
 /// What a backend is and can do.
 public struct ServiceDescriptor: Sendable {
     /// What a request asks for.
@@ -8,6 +10,18 @@ public struct ServiceDescriptor: Sendable {
         case completion
         /// `/v1/embeddings`
         case embedding
+        /// `/v1/responses`
+        case response
+
+        /// The kind's bit among a backend's capabilities; bit 3 says that it can stream.
+        var capability: UInt32 {
+            switch self {
+            case .chat: SLUICE_CAN_CHAT
+            case .completion: SLUICE_CAN_COMPLETION
+            case .embedding: SLUICE_CAN_EMBEDDING
+            case .response: SLUICE_CAN_RESPONSE
+            }
+        }
     }
 
     /// Letters, digits, `.`, `_` and `-`, 1 to 64 of them.

@@ -9,6 +9,9 @@ public struct BatchOutputLine: Sendable {
         /// There is no answer, for the reason `code` (a word) and `message` (a sentence). With a `statusCode` the error
         /// is written as the HTTP answer a single request would have got; without, as one of the batch itself.
         case failed(code: String, message: String, statusCode: Int?)
+        /// The upstream refused the request with `body`, JSON in UTF-8, which is written as the HTTP answer a single
+        /// request would have got: its codes tell what Sluice's own words do not.
+        case refused(body: [UInt8], statusCode: Int)
     }
 
     /// Names the request within Sluice; written after `batch_req_`.
@@ -38,6 +41,10 @@ public struct BatchOutputLine: Sendable {
         switch outcome {
         case .answered(let body):
             appendResponse(200, to: &text)
+            Self.append(body, to: &text)
+            text.append(contentsOf: "}, \"error\": null}\n".utf8)
+        case .refused(let body, let statusCode):
+            appendResponse(statusCode, to: &text)
             Self.append(body, to: &text)
             text.append(contentsOf: "}, \"error\": null}\n".utf8)
         case .failed(let code, let message, let statusCode?):

@@ -130,7 +130,7 @@ struct LineChecker {
         case .completion:
             if let prompt = scanner[6], Self.isTextOrList(prompt) { return nil }
             return "`body.prompt` has to be a string or an array that is not empty."
-        case .embedding:
+        case .embedding, .response:
             if let input = scanner[7], Self.isTextOrList(input) { return nil }
             return "`body.input` has to be a string or an array that is not empty."
         }

@@ -64,7 +64,17 @@ package struct ResultFiles: ~Copyable {
                 code: state == .expired ? "batch_expired" : state == .cancelled ? "batch_cancelled" : state.rawValue,
                 message: message, statusCode: nil)
         }
+        // OpenAI's clients look for the code in `error`; a body without one tells them nothing.
+        if let body = result.body, hasErrorObject(body) {
+            return .refused(body: body, statusCode: errorClass.statusCode)
+        }
         return .failed(code: errorClass.rawValue, message: message, statusCode: errorClass.statusCode)
+    }
+
+    private static func hasErrorObject(_ body: [UInt8]) -> Bool {
+        var scanner = JSONScanner(selecting: [["error"]])
+        do throws(JSONScanError) { try scanner.scan(body.span) } catch { return false }
+        return scanner.root == .object && scanner[0]?.kind == .object
     }
 }
 

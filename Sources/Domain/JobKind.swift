@@ -4,6 +4,7 @@ public enum JobKind: String, Sendable, CaseIterable, Codable {
     case chat
     case completion
     case embedding
+    case response
 
     /// The path of the request in the OpenAI API, as batch files name it.
     public var path: String {
@@ -11,6 +12,7 @@ public enum JobKind: String, Sendable, CaseIterable, Codable {
         case .chat: "/v1/chat/completions"
         case .completion: "/v1/completions"
         case .embedding: "/v1/embeddings"
+        case .response: "/v1/responses"
         }
     }
 

@@ -18,13 +18,16 @@ package struct AttemptResult: Sendable {
         case released
     }
 
+    /// The largest error object of an upstream that is kept with a failed job.
+    package static let maximumErrorBytes = 65_536
+
     /// The job.
     package var job: Int64
     /// The number of the attempt: with the id, the fence.
     package var attempt: Int16
     /// How it ended.
     package var outcome: Outcome
-    /// The answer or the upstream's error, UTF-8 JSON.
+    /// The answer, or the upstream's error object of at most `maximumErrorBytes`; UTF-8 JSON.
     package var body: [UInt8]?
     /// Why it failed.
     package var errorClass: ErrorClass?

@@ -66,6 +66,8 @@ struct Verdict: Sendable {
                 job: job.id, attempt: job.attempt, outcome: .retried, errorClass: errorClass, errorMessage: message,
                 delay: delay)
         case .fail:
+            // Half an error object would be no JSON; the message says the most of it anyway.
+            let body = body.flatMap { $0.count <= AttemptResult.maximumErrorBytes ? $0 : nil }
             return AttemptResult(
                 job: job.id, attempt: job.attempt, outcome: .failed, body: body, errorClass: errorClass,
                 errorMessage: message)

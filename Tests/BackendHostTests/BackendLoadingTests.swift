@@ -9,7 +9,7 @@ import Testing
         let descriptor = try BackendProducts.load("mock").descriptor
         #expect(descriptor.name == "mock")
         #expect(descriptor.abi == "1.0")
-        #expect(descriptor.capabilities == [.chat, .completion, .embedding])
+        #expect(descriptor.capabilities == [.chat, .completion, .embedding, .response])
         #expect(descriptor.canStream)
         #expect(descriptor.maximumConcurrency == 4_096)
     }

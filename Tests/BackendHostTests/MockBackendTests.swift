@@ -61,6 +61,27 @@ import Testing
         #expect((tokens["data"] as? [Any])?.count == 1)
     }
 
+    @Test func aResponseHasItsShapeAndStreams() async throws {
+        let instance = try mock("{\"completion_tokens\":4}")
+        let body = "{\"model\":\"m\",\"input\":\"tell\",\"max_output_tokens\":3}"
+        let whole = try object(await instance.execute(call(body, .response)))
+        #expect(whole["object"] as? String == "response" && whole["status"] as? String == "incomplete")
+        #expect((whole["usage"] as? [String: Int])?["output_tokens"] == 3)
+        let item = try #require((whole["output"] as? [[String: Any]])?.first)
+        let text = try #require((item["content"] as? [[String: Any]])?.first?["text"] as? String)
+        let chunks = Mutex<[[UInt8]]>([])
+        let streamed = await instance.execute(call(body, .response, streaming: true)) { chunk in
+            chunks.withLock { $0.append(chunk) }
+        }
+        #expect(try object(streamed)["id"] as? String == whole["id"] as? String)
+        let events = try chunks.withLock { $0 }.map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any])
+        }
+        #expect(events.compactMap { $0["delta"] as? String }.joined() == text)
+        #expect(events.last?["type"] as? String == "response.incomplete")
+        #expect((events.last?["response"] as? [String: Any])?["id"] as? String == whole["id"] as? String)
+    }
+
     @Test func answersFollowFromPromptAndSeed() async throws {
         let (one, other, seeded) = (try mock(), try mock("{\"latency_ms\":1}"), try mock("{\"seed\":7}"))
         let first = await one.execute(chat("Why?"))

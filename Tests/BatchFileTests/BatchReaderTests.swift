@@ -47,6 +47,8 @@ import Testing
         let embedding = #"{"custom_id":"1","method":"POST","url":"/v1/embeddings","body":{"model":"m","input":["x"]}}"#
         #expect(try Self.lines(completion).map(\.kind) == [.completion])
         #expect(try Self.lines(embedding).map(\.kind) == [.embedding])
+        let response = #"{"custom_id":"1","method":"POST","url":"/v1/responses","body":{"model":"m","input":"x"}}"#
+        #expect(try Self.lines(response).map(\.kind) == [.response])
     }
 
     @Test(arguments: [

@@ -49,6 +49,30 @@ struct BatchResultsTests {
         }
     }
 
+    @Test func theUpstreamsErrorIsInTheErrorFile() async throws {
+        try await Corner.with { corner in
+            let batch = try await corner.load(try corner.file(Corner.lines(3), "refused.jsonl"))
+            try await end(batch, corner, where: "true", as: "failed", error: "'invalid_request'")
+            try await corner.connection.execute(
+                script: """
+                    update sluice.result r set body = case j.line
+                        when 1 then '{"error": {"code": "context_length_exceeded", \n"message": "long"}}'
+                        when 2 then '{"error": "no object"}' end::json
+                    from sluice.batch_jobs(\(batch)) j where j.id = r.id
+                    """)
+            let errors = corner.folder.path + "/refused-errors.jsonl"
+            var files = try ResultFiles(output: nil, errors: errors)
+            _ = try await BatchResults(corner.queue, batch: batch).write(to: &files)
+            try files.finish()
+            let failures = try lines(errors)
+            #expect(failures.count == 3)
+            #expect(
+                failures[0].contains(
+                    #""body": {"error": {"code": "context_length_exceeded",  "message": "long"}}}, "error": null}"#))
+            #expect(failures[1...].allSatisfy { $0.contains(#"{"error": {"code": "invalid_request""#) })
+        }
+    }
+
     @Test func noBatchHasNoResults() async throws {
         try await Corner.with { corner in
             var files = try ResultFiles(output: nil, errors: nil)

@@ -6,7 +6,7 @@ import Subprocess
 import SystemPackage
 import TestSupport
 
-/// A `sluice up` on the suite's database, with one mock deployment of the model `echo`, and commands run against it.
+/// A `sluice up` on the suite's database, with one deployment of the model `echo`, and commands run against it.
 struct RunningQueue: Sendable {
     /// What a command did.
     struct Outcome: Sendable {
@@ -21,7 +21,7 @@ struct RunningQueue: Sendable {
 
     /// Runs `body` beside a `sluice up`, and stops that whatever comes of it.
     static func with<Result: Sendable>(
-        workers: Int32 = 1, slots: Int32 = 8, configuration: String = #"{"markers": true}"#,
+        backend: String = "mock", workers: Int32 = 1, slots: Int32 = 8, configuration: String = #"{"markers": true}"#,
         _ body: @escaping @Sendable (RunningQueue) async throws -> Result
     ) async throws -> Result {
         let url = try TestDatabase.current.url
@@ -30,7 +30,7 @@ struct RunningQueue: Sendable {
         defer { connection.close() }
         let queue = Queue(connection)
         try await queue.putModel("echo", retryBase: .milliseconds(20), retryCap: .milliseconds(100))
-        var request = DeploymentRequest(model: "echo", name: "echo-1", backend: "mock")
+        var request = DeploymentRequest(model: "echo", name: "echo-1", backend: backend)
         request.configuration = Array(configuration.utf8)
         (request.workers, request.slots) = (workers, slots)
         try await queue.putDeployment(request)

@@ -34,6 +34,10 @@ enum ImportTable {
         // Backends.
         "BackendKit": system.union(["BackendABI", "JSONText"]),
         "BackendHost": system.union(["BackendABI", "CLinux", "Crypto", "Domain", "JSONText", "Logging", "Subprocess"]),
+        "OpenAIClient": system.union([
+            "AsyncHTTPClient", "BackendKit", "JSONText", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
+        ]),
+        "OpenAIBackend": system.union(["BackendKit", "BackendABI", "OpenAIClient"]),
         "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
         "Bench": system.union([
             "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue",
@@ -47,20 +51,25 @@ enum ImportTable {
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
+        "UpstreamSupport": system.union(["NIOCore", "NIOHPACK", "NIOHTTP2", "NIOPosix", "NIOSSL"]),
     ]
 
     /// What `target` may import, nil when the table does not know it. A test target named after a target may import what
     /// that one may, and the target itself.
     static func modules(for target: String, isTest: Bool) -> Set<String>? {
-        guard isTest, target != "TestSupport" else { return allowed[target] }
+        guard isTest, allowed[target] == nil else { return allowed[target] }
         switch target {
-        case "EndToEndTests", "IntegrationTests": return testing.union(["Domain", "Postgres", "Queue"])
+        case "EndToEndTests", "IntegrationTests":
+            return testing.union(["Domain", "Postgres", "Queue", "UpstreamSupport"])
         case "TidyTests": return testing
         default:
             let tested = String(target.dropLast("Tests".count))
             guard let modules = allowed[tested] else { return nil }
             // What a test needs beside it: a backend to host, a server with passwords and TLS to connect to.
-            let more = ["BackendHost": ["BackendKit", "ExampleC"], "Postgres": ["PrivatePostgres"]]
+            let more = [
+                "BackendHost": ["BackendKit", "ExampleC"], "OpenAIClient": ["BackendHost", "UpstreamSupport"],
+                "Postgres": ["PrivatePostgres"],
+            ]
             return modules.union(testing).union([tested, "Domain"]).union(more[tested] ?? [])
         }
     }

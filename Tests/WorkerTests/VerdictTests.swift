@@ -44,6 +44,16 @@ struct VerdictTests {
         #expect(result?.body == Array(#"{"e":1}"#.utf8))
     }
 
+    @Test func `an upstream's error object is kept up to its bound`() {
+        func kept(_ size: Int) -> Int? {
+            let body = Array("\"".utf8) + [UInt8](repeating: 0x61, count: size - 2) + Array("\"".utf8)
+            let outcome = BackendOutcome.failed(class: .invalidRequest, message: "no", retryAfter: nil, body: body)
+            return verdict.result(of: .sample(1), outcome: outcome, reason: nil)?.body?.count
+        }
+        #expect(kept(AttemptResult.maximumErrorBytes) == AttemptResult.maximumErrorBytes)
+        #expect(kept(AttemptResult.maximumErrorBytes + 1) == nil)
+    }
+
     @Test(arguments: [ErrorClass.retryable, .rateLimited, .auth, .overloaded, .fatal])
     func `other failures are retried within the back-off`(errorClass: ErrorClass) throws {
         let result = try #require(

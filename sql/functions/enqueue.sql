@@ -77,7 +77,7 @@ begin
         raise exception using errcode = 'SL003', message = 'A job may be tried 1 to 100 times.';
     end if;
     if enqueue.kind is null then
-        raise exception using errcode = 'SL003', message = 'The kind must be chat, completion or embedding.';
+        raise exception using errcode = 'SL003', message = 'The kind must be chat, completion, embedding or response.';
     end if;
     if octet_length(enqueue.idempotency_key) not between 1 and 256 then
         raise exception using errcode = 'SL003', message = 'The idempotency key must have 1 to 256 bytes.';

@@ -43,8 +43,8 @@
  * BODIES
  *
  *   Requests and answers are JSON objects in UTF-8, shaped like those of the OpenAI API: chat as /v1/chat/completions,
- *   completion as /v1/completions, embedding as /v1/embeddings. The host does not promise that a request is valid: a
- *   backend answers SLUICE_INVALID_REQUEST to what it cannot read. An answer that is not one JSON value is thrown away
+ *   completion as /v1/completions, embedding as /v1/embeddings, response as /v1/responses. The host does not promise that
+ *   a request is valid: a backend answers SLUICE_INVALID_REQUEST to what it cannot read. An answer that is not one JSON value is thrown away
  *   and counts as SLUICE_RETRYABLE.
  */
 #ifndef SLUICE_BACKEND_H
@@ -133,7 +133,8 @@ typedef enum sluice_status {
 typedef enum sluice_kind {
     SLUICE_CHAT = 0,
     SLUICE_COMPLETION = 1,
-    SLUICE_EMBEDDING = 2
+    SLUICE_EMBEDDING = 2,
+    SLUICE_RESPONSE = 3
 } sluice_kind;
 
 /* Bits of sluice_backend.capabilities. */
@@ -141,6 +142,7 @@ typedef enum sluice_kind {
 #define SLUICE_CAN_COMPLETION (1u << 1)
 #define SLUICE_CAN_EMBEDDING (1u << 2)
 #define SLUICE_CAN_STREAM (1u << 3)
+#define SLUICE_CAN_RESPONSE (1u << 4)
 
 /* Bits of sluice_call.flags. */
 #define SLUICE_CALL_STREAMING (1u << 0) /* the caller wants chunks; only set when the backend can stream */
@@ -225,9 +227,9 @@ typedef struct sluice_backend {
     uint32_t max_concurrency; /* how many calls are worth having open at once, 1 to SLUICE_MAX_SLOTS */
     uint32_t preferred_batch; /* how many calls it likes to be given together, at least 1; the host may give fewer */
 
-    /* Makes an instance. `config` is a JSON object, empty when the operator gave none: at most SLUICE_MAX_CONFIG_BYTES,
-     * secrets already resolved. Refuse keys you do not know: a typing mistake must not pass in silence. `slots` is how many
-     * calls will be open at most.
+    /* Makes an instance. `config` is a JSON object, empty when the operator gave none: at most SLUICE_MAX_CONFIG_BYTES.
+     * Secrets stand in it as references (env:NAME, file:/path), for the backend to resolve here and never to show. Refuse
+     * keys you do not know: a typing mistake must not pass in silence. `slots` is how many calls will be open at most.
      * Returns SLUICE_OK and sets *instance (not NULL), or another status with a sentence in `error` (capacity at least
      * SLUICE_MAX_MESSAGE_BYTES): invalid_request for a bad configuration, auth for refused credentials, overloaded when out
      * of resources, else fatal. May block while a model loads; it counts as the worker's start-up time. Not called twice at once. */

@@ -53,7 +53,9 @@ enum JobsShown {
         facts.append("error", key: "error_class", job.errorClass.map { .word($0.rawValue) } ?? .none)
         facts.append("message", key: "error_message", job.errorMessage.map(Cell.text) ?? .none)
         facts.append("request", key: "request", request.map(Cell.json) ?? .none)
-        facts.append("answer", key: "answer", answer.map(Cell.json) ?? .none)
+        let body = answer.map(Cell.json) ?? .none
+        facts.append("upstream's error", key: "error_body", job.state == .succeeded ? .none : body)
+        facts.append("answer", key: "answer", job.state == .succeeded ? body : .none)
         return facts
     }
 

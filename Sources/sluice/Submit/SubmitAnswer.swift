@@ -11,15 +11,24 @@ enum SubmitAnswer {
             var text: String?
         }
         struct Embedding: Decodable { var embedding: [Double]? }
+        struct Item: Decodable {
+            struct Part: Decodable { var text: String? }
+            var content: [Part]?
+        }
         var choices: [Choice]?
         var data: [Embedding]?
+        var output: [Item]?
     }
 
-    /// The text of a chat or completion, the numbers of an embedding; of anything else all of it.
+    /// The text of a chat, completion or response, the numbers of an embedding; of anything else all of it.
     static func text(_ body: [UInt8]) -> String {
         do {
             let answer = try JSONDecoder().decode(Answer.self, from: Data(body))
             if let choice = answer.choices?.first, let text = choice.message?.content ?? choice.text { return text }
+            if let output = answer.output {
+                let texts = output.flatMap { ($0.content ?? []).compactMap(\.text) }
+                if !texts.isEmpty { return texts.joined() }
+            }
             if let numbers = answer.data?.first?.embedding { return "\(numbers)" }
         } catch {
             // Backends may answer what they like: then it is shown as it is.

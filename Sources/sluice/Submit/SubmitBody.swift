@@ -23,8 +23,13 @@ struct SubmitBody {
             members.append(.init("messages", .array(messages)))
         case .completion: members.append(.init("prompt", text))
         case .embedding: members.append(.init("input", text))
+        case .response:
+            if let system { members.append(.init("instructions", .string(system))) }
+            members.append(.init("input", text))
         }
-        if let maximumTokens { members.append(.init("max_tokens", .integer(maximumTokens))) }
+        if let maximumTokens {
+            members.append(.init(kind == .response ? "max_output_tokens" : "max_tokens", .integer(maximumTokens)))
+        }
         if let temperature { members.append(.init("temperature", .number(temperature))) }
         if let seed { members.append(.init("seed", .integer(seed))) }
         var bytes: [UInt8] = []

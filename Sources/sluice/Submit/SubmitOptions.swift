@@ -11,7 +11,7 @@ struct SubmitRequestOptions: ParsableArguments {
     var prompt: String?
     @Option(help: ArgumentHelp("The whole request as JSON; @FILE reads a file, - standard input.", valueName: "json"))
     var body: String?
-    @Option(help: "What is asked for: chat, completion or embedding.")
+    @Option(help: "What is asked for: chat, completion, embedding or response.")
     var kind = JobKind.chat
     @Option(help: ArgumentHelp("A system message before the prompt of a chat.", valueName: "text"))
     var system: String?

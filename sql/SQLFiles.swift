@@ -14,6 +14,7 @@ package enum SQLFiles {
     package static let migrations = [
         Migration(version: 1, name: "0001_schema", sql: PackageResources._001_schema_sql),
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
+        Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -26,6 +27,7 @@ package enum SQLFiles {
         ("jobs", PackageResources.jobs_sql),
         ("workers", PackageResources.workers_sql),
         ("streams", PackageResources.streams_sql),
+        ("gateway", PackageResources.gateway_sql),
         ("batches", PackageResources.batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("invariants", PackageResources.invariants_sql),

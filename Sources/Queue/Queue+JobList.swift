@@ -6,6 +6,7 @@ package struct JobFilter: Sendable {
     package var state: JobState?
     package var model: String?
     package var batch: Int32?
+    package var tenant: String?
     /// Only jobs with a smaller id: the last one of the page before.
     package var before: Int64?
     /// 1 to 1,000.
@@ -17,7 +18,7 @@ package struct JobFilter: Sendable {
 extension Queue {
     private static let listStatement = Statement(
         "list_jobs",
-        "select * from sluice.list_jobs($1::text::sluice.job_state, $2::text, $3::int, $4::bigint, $5::int)")
+        "select * from sluice.list_jobs($1::text::sluice.job_state, $2::text, $3::int, $4::bigint, $5::int, $6::text)")
 
     /// Jobs, newest first.
     package func jobs(_ filter: JobFilter) async throws(QueueError) -> [JobStatus] {
@@ -27,6 +28,7 @@ extension Queue {
             $0.append(filter.batch)
             $0.append(filter.before)
             $0.append(Int32(clamping: filter.limit))
+            $0.append(filter.tenant)
         }
         return try decoding { () throws(PostgresError) in
             var found: [JobStatus] = []

@@ -1,3 +1,4 @@
+public import Domain
 /// A value to show: one text for people, one for scripts.
 public enum Cell: Sendable, Hashable {
     /// Nothing to show. People see `–`, scripts null.

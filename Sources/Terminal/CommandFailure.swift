@@ -1,3 +1,4 @@
+public import Domain
 /// Why a command did not do what it was asked: what the person at the terminal reads before it ends.
 public struct CommandFailure: Error, Sendable, Hashable {
     /// What is wrong, in one sentence.

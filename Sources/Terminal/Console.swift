@@ -1,3 +1,4 @@
+public import Domain
 import Glibc
 import Synchronization
 

@@ -1,3 +1,4 @@
+public import Domain
 /// Named values, one to a line: what there is to say about one thing.
 public struct FactList: Sendable {
     /// A value and its names.

@@ -1,3 +1,4 @@
+public import Domain
 /// Numbers as people read them.
 ///
 /// Scripts get plain numbers from `JSONOutput` instead.

@@ -1,3 +1,4 @@
+public import Domain
 /// Rows of values under titles: an aligned table for people, an object a row for scripts.
 public struct TextTable: Sendable {
     /// A column.

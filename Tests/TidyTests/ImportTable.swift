@@ -46,8 +46,11 @@ enum ImportTable {
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
+        "Gateway": system.union(edges).union(services).union([
+            "Crypto", "Hummingbird", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOSSL",
+        ]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Lifeline",
+            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),

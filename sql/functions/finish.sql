@@ -23,6 +23,7 @@ declare
     v_again int;
     v_model int;
     v_deployment int;
+    v_named text;
 begin
     select w.deployment_id, d.model_id into v_deployment, v_model
     from sluice.worker w join sluice.deployment d on d.id = w.deployment_id where w.id = p_worker;
@@ -80,6 +81,11 @@ begin
     select array_agg(d.id), array_agg(d.attempt), (select q.again from q) into v_done, v_attempts, v_again from d;
 
     if v_again > 0 then perform sluice.wake(v_model); end if;
+    if v_done is not null and pg_sequence_last_value('sluice.result_waiter') > extract(epoch from clock_timestamp()) * 1000 then
+        -- A notification carries less than 8,000 bytes; an empty one stands for any job.
+        v_named := array_to_string(v_done, ' ');
+        perform pg_notify('sluice_result', case when octet_length(v_named) < 7000 then v_named else '' end);
+    end if;
     if coalesce(cardinality(v_done), 0) < cardinality(p_ids) then
         return query select u.id, u.attempt from unnest(p_ids, p_attempts) u(id, attempt)
         where not exists (
@@ -87,4 +93,4 @@ begin
     end if;
 end $$;
 comment on function sluice.finish is
-    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again after its delay; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';
+    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again after its delay; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';

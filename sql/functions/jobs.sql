@@ -143,7 +143,10 @@ end $$;
 comment on function sluice.retry(bigint) is
     'Redrives a job that ended without success, with a new budget of attempts. SL005: no such job. SL007: it did not end so.';
 
-create or replace function sluice.list_jobs(p_state sluice.job_state, p_model text, p_batch int, p_before bigint, p_limit int)
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int);
+create or replace function sluice.list_jobs(
+    p_state sluice.job_state, p_model text, p_batch int, p_before bigint, p_limit int, p_tenant text default null)
 returns table (
     id bigint, state sluice.job_state, model text, kind sluice.job_kind, tenant text, priority smallint, batch_id int,
     custom_id text, attempt smallint, failures smallint, crashes smallint, max_attempts smallint,
@@ -154,6 +157,7 @@ language plpgsql stable as $$
 #variable_conflict use_column
 declare
     v_model int := case when p_model is not null then sluice.model_id_of(p_model) end;
+    v_tenant int := case when p_tenant is not null then sluice.tenant_id_of(p_tenant) end;
     v_source text := case
         when p_state is null then 'sluice.job'
         when p_state = 'queued' then '(select id from sluice.ready union all select id from sluice.suspect)'
@@ -167,12 +171,13 @@ begin
     if p_limit is null or p_limit not between 1 and 1000 then
         raise exception using errcode = 'SL003', message = 'A list holds 1 to 1,000 jobs.';
     end if;
-    execute format('select array_agg(x.id) from (select s.id from %s s %s where s.id < $1 %s %s order by s.id desc limit $2) x',
+    execute format('select array_agg(x.id) from (select s.id from %s s %s where s.id < $1 %s %s %s order by s.id desc limit $2) x',
         v_source,
-        case when v_model is not null or p_batch is not null then 'join sluice.job j on j.id = s.id' else '' end,
+        case when v_model is not null or v_tenant is not null or p_batch is not null then 'join sluice.job j on j.id = s.id' else '' end,
         case when v_model is not null then format('and j.model_id = %s', v_model) else '' end,
+        case when v_tenant is not null then format('and j.tenant_id = %s', v_tenant) else '' end,
         case when p_batch is not null then format('and j.batch_id = %s', p_batch) else '' end)
     into v_ids using coalesce(p_before, 9223372036854775807), p_limit;
     return query select * from sluice.job_status(coalesce(v_ids, '{}'));
 end $$;
-comment on function sluice.list_jobs is 'Jobs of a state, model and batch (null: any), newest first, below the id p_before.';
+comment on function sluice.list_jobs is 'Jobs of a state, model, batch and tenant (null: any), newest first, below the id p_before.';

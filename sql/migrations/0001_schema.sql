@@ -23,7 +23,7 @@ create type sluice.job_state as enum
     ('scheduled', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired', 'quarantined');
 comment on type sluice.job_state is 'Where a job is in its life; the last five are terminal.';
 
-create type sluice.job_kind as enum ('chat', 'completion', 'embedding', 'response');
+create type sluice.job_kind as enum ('chat', 'completion', 'embedding');
 comment on type sluice.job_kind is 'Which of the OpenAI-shaped requests a job carries.';
 
 create type sluice.error_class as enum

@@ -1,4 +1,6 @@
--- Streams: the pieces of an answer while it is being made.
+-- Streams: the pieces of an answer while it is being made. And one more kind of request, that of the Responses API.
+
+alter type sluice.job_kind add value 'response';
 
 -- Nothing read the generated column but a retry, and it made every COPY slower: sluice.bucket computes it where it is needed.
 alter table sluice.job drop column bucket;

@@ -1,3 +1,4 @@
+import Domain
 import Terminal
 
 /// One thing the doctor looked at.

@@ -1,5 +1,3 @@
-import Domain
-
 /// A value to write as JSON.
 ///
 /// Objects keep the order of their members.

@@ -1,0 +1,29 @@
+import HTTPTypes
+import Hummingbird
+import Queue
+
+/// Lets in whoever has a key, and says who that is.
+struct Authentication: RouterMiddleware {
+    let keys: KeyRing
+
+    func handle(
+        _ request: Request, context: GatewayContext, next: (Request, GatewayContext) async throws -> Response
+    ) async throws -> Response {
+        guard let key = Self.key(in: request.headers) else { throw GatewayFailure.unauthorized }
+        var context = context
+        do {
+            context.caller = try await keys.owner(of: key)
+        } catch let error as QueueError {
+            throw GatewayFailure(error)
+        }
+        guard context.caller != nil else { throw GatewayFailure.unauthorized }
+        return try await next(request, context)
+    }
+
+    private static func key(in headers: HTTPFields) -> String? {
+        guard let value = headers[.authorization] else { return nil }
+        let words = value.split(separator: " ")
+        guard words.count == 2, words[0].lowercased() == "bearer" else { return nil }
+        return String(words[1])
+    }
+}

@@ -1,0 +1,74 @@
+import Domain
+import Hummingbird
+import HummingbirdTLS
+package import Logging
+import NIOCore
+import NIOSSL
+package import Postgres
+import Queue
+package import ServiceLifecycle
+
+/// The HTTP door: what existing OpenAI clients speak, and an API of its own. Any number of them can run: whatever they
+/// know is in the database.
+package struct Gateway: Service {
+    private let settings: GatewaySettings
+    private let pool: Pool
+    private let watch: JobWatch
+    private let router: Router<GatewayContext>
+    private let isListening: @Sendable (Int) async -> Void
+    private let logger: Logger
+
+    /// A gateway to the queue in `database`.
+    ///
+    /// - Parameter isListening: called with the port once requests are taken.
+    package init(
+        _ settings: GatewaySettings, database: ConnectionConfiguration, logger: Logger,
+        isListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.logger = logger
+        self.isListening = isListening
+        pool = Pool(database, maximumConnections: settings.databaseConnections, minimumConnections: 1, logger: logger)
+        let queue = Queue(pool)
+        watch = JobWatch(queue, listeningOn: database, logger: logger)
+        let (counters, departures) = (RequestCounters(), Departures())
+        router = Router(context: GatewayContext.self)
+        router.add(middleware: RequestLog(counters: counters))
+        HealthRoutes(queue: queue, counters: counters).add(to: router)
+        let behindKeys = router.group().add(middleware: Authentication(keys: KeyRing(queue)))
+        ModelRoutes(queue: queue, watch: watch, departures: departures, settings: settings, counters: counters)
+            .add(to: behindKeys)
+        JobRoutes(queue: queue, watch: watch, departures: departures, settings: settings).add(to: behindKeys)
+    }
+
+    /// Serves until the task is cancelled or graceful shutdown begins: then no new connections are taken, and requests under
+    /// way are finished.
+    ///
+    /// - Throws: when the port is taken, or a certificate cannot be read.
+    package func run() async throws {
+        let configuration = ApplicationConfiguration(
+            address: .hostname(settings.host, port: settings.port), serverName: "sluice",
+            availableConnectionsDelegate: .maxAvailableConnections(settings.maximumConnections, logger: logger))
+        let server: HTTPServerBuilder
+        if let certificate = settings.certificate {
+            var tls = TLSConfiguration.makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMFile(certificate.chain).map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: certificate.key, format: .pem)))
+            tls.minimumTLSVersion = .tlsv12
+            server = try .tls(tlsConfiguration: tls)
+        } else {
+            server = .http1()
+        }
+        let application = Application(
+            router: router, server: server, configuration: configuration,
+            onServerRunning: { [isListening] channel in await isListening(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        try await withThrowingTaskGroup { group in
+            group.addTask { await self.pool.run() }
+            group.addTask { try await self.watch.run() }
+            group.addTask { try await application.run() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+}

@@ -1,0 +1,23 @@
+/// Where and within what bounds a gateway serves.
+package struct GatewaySettings: Sendable {
+    /// The address to listen on.
+    package var host = "127.0.0.1"
+    /// The port; 0 takes any that is free.
+    package var port = 8080
+    /// Certificate chain and key files in PEM; nil: no TLS.
+    package var certificate: (chain: String, key: String)?
+    /// The most connections there may be; more wait to be accepted.
+    package var maximumConnections = 4_096
+    /// The largest request body.
+    package var maximumBodyBytes = 16 << 20
+    /// How deep JSON may nest.
+    package var maximumDepth = 128
+    /// How long a synchronous call may take; then its job is cancelled.
+    package var callTimeout = Duration.seconds(600)
+    /// The most jobs one call may submit.
+    package var maximumJobsPerCall = 1_000
+    /// Connections to the database for calls; one more listens.
+    package var databaseConnections = 8
+
+    package init() {}
+}

@@ -1,0 +1,45 @@
+import Domain
+import Queue
+
+extension JobStatus {
+    /// The job as the native API shows it; times are Unix seconds. `result` is there once the job has ended.
+    func document(result: JobResult? = nil) -> JSONOutput {
+        var members: [JSONOutput.Member] = [
+            .init("id", .integer(id)), .init("object", "job"), .init("state", .string(state.rawValue)),
+            .init("model", .string(model)), .init("kind", .string(kind.rawValue)),
+            .init("priority", .integer(Int64(priority))), .init("attempt", .integer(Int64(attempt))),
+            .init("max_attempts", .integer(Int64(maximumAttempts))),
+            .init("created_at", .number(createdAt.unixSeconds)),
+        ]
+        func add(_ name: String, _ time: Timestamp?) {
+            if let time { members.append(.init(name, .number(time.unixSeconds))) }
+        }
+        add("due_at", dueAt)
+        add("deadline_at", deadlineAt)
+        add("started_at", startedAt)
+        add("finished_at", finishedAt)
+        if let batch { members.append(.init("batch", .integer(Int64(batch)))) }
+        if let deployment { members.append(.init("deployment", .string(deployment))) }
+        if let promptTokens {
+            members.append(
+                .init(
+                    "usage",
+                    [
+                        "prompt_tokens": .integer(Int64(promptTokens)),
+                        "completion_tokens": .integer(Int64(completionTokens ?? 0)),
+                    ]))
+        }
+        if errorClass != nil || errorMessage != nil {
+            members.append(
+                .init(
+                    "error",
+                    [
+                        "class": errorClass.map { .string($0.rawValue) } ?? .null,
+                        "message": errorMessage.map(JSONOutput.string) ?? .null,
+                        "body": state == .succeeded ? .null : result?.body.map(JSONOutput.raw) ?? .null,
+                    ]))
+        }
+        if state == .succeeded, let body = result?.body { members.append(.init("result", .raw(body))) }
+        return .object(members)
+    }
+}

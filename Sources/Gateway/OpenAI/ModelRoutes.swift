@@ -1,0 +1,152 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import Queue
+
+/// The OpenAI-compatible calls: a job each, at interactive priority, whose answer is waited for.
+struct ModelRoutes: Sendable {
+    let queue: Queue
+    let watch: JobWatch
+    let departures: Departures
+    let settings: GatewaySettings
+    let counters: RequestCounters
+
+    func add(to router: some RouterMethods<GatewayContext>) {
+        for kind in JobKind.allCases {
+            router.post(RouterPath(kind.path)) { request, context in
+                try await self.call(kind, request, context)
+            }
+        }
+        router.get("/v1/models") { _, _ in
+            let models = try await self.models()
+            return Response(["object": "list", "data": .array(models.map(Self.document))])
+        }
+        router.get("/v1/models/{model}") { _, context in
+            let name = context.parameters.get("model") ?? ""
+            guard try await self.models().contains(name) else {
+                throw GatewayFailure(
+                    status: .notFound, message: "There is no model \"\(name)\".", type: "invalid_request_error",
+                    code: "model_not_found", parameter: "model")
+            }
+            return Response(Self.document(name))
+        }
+    }
+
+    private static func document(_ model: String) -> JSONOutput {
+        ["id": .string(model), "object": "model", "created": 0, "owned_by": "sluice"]
+    }
+
+    private func models() async throws -> [String] {
+        do {
+            var names: [String] = []
+            for row in try await queue.overview() where names.last != row.model { names.append(row.model) }
+            return names
+        } catch let error as QueueError {
+            throw GatewayFailure(error)
+        }
+    }
+
+    // MARK: Calls
+
+    private func call(_ kind: JobKind, _ request: Request, _ context: GatewayContext) async throws -> Response {
+        let tenant = try context.tenant()
+        let body = try await request.bytes(upTo: settings.maximumBodyBytes)
+        let asked = try ModelRequest(body, kind: kind, maximumDepth: settings.maximumDepth)
+        var job = JobRequest(model: asked.model, payload: asked.body)
+        (job.kind, job.priority, job.tenant, job.isStreaming) = (kind, .interactive, tenant, asked.isStreaming)
+        job.idempotencyKey = request.headers[.idempotencyKey]
+        let start = ContinuousClock.now
+        let id: Int64
+        do {
+            try await watch.prepare()
+            id = try await queue.enqueue(job)
+        } catch let error as QueueError {
+            throw GatewayFailure(error)
+        }
+        if asked.isStreaming {
+            return try await AnswerStream(queue: queue, watch: watch, job: id, asked: asked)
+                .response(until: start + settings.callTimeout, for: context.channel, departures)
+        }
+        let ticket = watch.ticket()
+        let gone = departures.watch(context.channel) { [watch] in watch.abandon(id, ticket: ticket) }
+        defer {
+            departures.forget(gone, of: context.channel)
+            watch.done(ticket)
+        }
+        let outcome = await result(of: id, ticket)
+        switch outcome {
+        case .abandoned:
+            try await cancel(id)
+            throw GatewayFailure(
+                status: .gatewayTimeout, message: "Job \(id) took too long and was cancelled.", type: "server_error",
+                code: "timeout")
+        case .result(let result):
+            counters.ended(result, kind: kind)
+            var response = try Self.response(result)
+            response.headers[.jobID] = "\(id)"
+            response.headers[.processingTime] = "\((ContinuousClock.now - start).wholeMilliseconds)"
+            return response
+        }
+    }
+
+    /// The result of a job, or that it was not waited for to the end.
+    private func result(of job: Int64, _ ticket: Int) async -> JobWatch.Outcome {
+        await withTaskGroup(of: JobWatch.Outcome?.self) { group in
+            group.addTask { await watch.result(of: job, ticket: ticket) }
+            group.addTask { [settings] in
+                do { try await Task.sleep(for: settings.callTimeout) } catch { return nil }
+                watch.abandon(job, ticket: ticket)
+                return nil
+            }
+            var outcome = JobWatch.Outcome.abandoned
+            for await ended in group {
+                if let ended {
+                    outcome = ended
+                    group.cancelAll()
+                }
+            }
+            return outcome
+        }
+    }
+
+    private func cancel(_ job: Int64) async throws {
+        do {
+            _ = try await queue.cancel(job, reason: "its client went away")
+        } catch let error as QueueError {
+            throw GatewayFailure(error)
+        }
+    }
+
+    /// What OpenAI would answer.
+    ///
+    /// - Throws: `GatewayFailure` for a job without an answer.
+    static func response(_ result: JobResult) throws -> Response {
+        guard result.state == .succeeded, let body = result.body else { throw failure(result) }
+        return Response(json: body)
+    }
+
+    /// What a job that ended without an answer means to its client.
+    static func failure(_ result: JobResult) -> GatewayFailure {
+        let message = result.errorMessage ?? "The job ended as \(result.state.rawValue)."
+        switch result.errorClass {
+        case .invalidRequest, .unsupported:
+            let upstream = UpstreamWords(result.body)
+            return .invalid(upstream.message ?? message, parameter: upstream.parameter, code: upstream.code)
+        case .rateLimited:
+            return GatewayFailure(
+                status: .tooManyRequests, message: message, type: "rate_limit_error", code: "rate_limit_exceeded",
+                retryAfter: 1)
+        case .overloaded:
+            return GatewayFailure(
+                status: .serviceUnavailable, message: message, type: "server_error", code: "overloaded", retryAfter: 1)
+        case .timeout:
+            return GatewayFailure(status: .gatewayTimeout, message: message, type: "server_error", code: "timeout")
+        default:
+            if result.state == .expired || result.state == .cancelled {
+                return GatewayFailure(
+                    status: .gatewayTimeout, message: message, type: "server_error", code: result.state.rawValue)
+            }
+            return GatewayFailure(status: .badGateway, message: message, type: "server_error", code: "backend_failed")
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package import Domain
+package import Postgres
+
+/// Whose key it is.
+package struct KeyOwner: Sendable, Hashable {
+    package var key: Int32
+    package var tenant: String
+    package var expiresAt: Timestamp?
+}
+
+/// A key of the gateway, without the key.
+package struct KeyListing: Sendable {
+    package var id: Int32
+    package var tenant: String
+    package var name: String
+    /// The beginning of the key.
+    package var prefix: String
+    package var createdAt: Timestamp
+    package var expiresAt: Timestamp?
+    package var revokedAt: Timestamp?
+}
+
+/// How a job ended.
+package struct JobResult: Sendable {
+    package var job: Int64
+    package var state: JobState
+    package var attempt: Int16
+    package var errorClass: ErrorClass?
+    package var errorMessage: String?
+    package var promptTokens: Int32?
+    package var completionTokens: Int32?
+    /// From when it was due until its last attempt began, by the database's clock.
+    package var queuedMilliseconds: Int64
+    /// How long its last attempt took.
+    package var runMilliseconds: Int64
+    /// The answer, or the upstream's error object, UTF-8 JSON.
+    package var body: [UInt8]?
+}
+
+extension Queue {
+    private static let createKeyStatement = Statement(
+        "create_key", "select sluice.create_key($1::text, $2::text, $3::text, $4::bytea, $5::timestamptz)")
+    private static let findKeyStatement = Statement("find_key", "select * from sluice.find_key($1::bytea)")
+    private static let listKeysStatement = Statement("list_keys", "select * from sluice.list_keys()")
+    private static let revokeKeyStatement = Statement("revoke_key", "select sluice.revoke_key($1::int)")
+    private static let announceStatement = Statement(
+        "announce_waiting", "select sluice.announce_waiting($1::boolean, $2::boolean, $3::int)")
+    private static let resultsOfStatement = Statement("results_of", "select * from sluice.results_of($1)")
+    private static let pingStatement = Statement("ping", "select 1")
+    /// The channel on which ended jobs are named, separated by blanks; an empty message stands for any job.
+    package static let resultChannel = "sluice_result"
+
+    /// Lets in whoever has the key of this SHA-256, as `tenant`, and returns the key's id.
+    ///
+    /// - Throws: `unknownTenant`.
+    package func createKey(
+        tenant: String, name: String, prefix: String, sha256: [UInt8], expiresAt: Timestamp? = nil
+    ) async throws(QueueError) -> Int32 {
+        let rows = try await call(Self.createKeyStatement) {
+            $0.append(tenant)
+            $0.append(name)
+            $0.append(prefix)
+            $0.append(sha256)
+            $0.append(expiresAt)
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Whose key this is; nil: nobody's, or it was revoked or has expired.
+    package func owner(ofKey sha256: [UInt8]) async throws(QueueError) -> KeyOwner? {
+        let rows = try await call(Self.findKeyStatement) { $0.append(sha256) }
+        return try decoding { () throws(PostgresError) in
+            guard let row = rows.first else { return nil }
+            return KeyOwner(key: try row.decode(0), tenant: try row.decode(1), expiresAt: try row.decode(2))
+        }
+    }
+
+    /// The newest keys, at most 1,000.
+    package func keys() async throws(QueueError) -> [KeyListing] {
+        let rows = try await call(Self.listKeysStatement)
+        return try decoding { () throws(PostgresError) in
+            var found: [KeyListing] = []
+            for row in rows {
+                found.append(
+                    KeyListing(
+                        id: try row.decode(0), tenant: try row.decode(1), name: try row.decode(2),
+                        prefix: try row.decode(3), createdAt: try row.decode(4), expiresAt: try row.decode(5),
+                        revokedAt: try row.decode(6)))
+            }
+            return found
+        }
+    }
+
+    /// Lets a key in no more.
+    ///
+    /// - Throws: `notFound`.
+    package func revokeKey(_ id: Int32) async throws(QueueError) {
+        _ = try await call(Self.revokeKeyStatement) { $0.append(id) }
+    }
+
+    /// Says that somebody waits for results, or for pieces of answers, for so long.
+    package func announceWaiting(results: Bool, chunks: Bool, for time: Duration) async throws(QueueError) {
+        _ = try await call(Self.announceStatement) {
+            $0.append(results)
+            $0.append(chunks)
+            $0.append(Int32(clamping: time.wholeMilliseconds))
+        }
+    }
+
+    /// How `jobs` ended, of those that have.
+    package func results(of jobs: [Int64]) async throws(QueueError) -> [JobResult] {
+        let rows = try await call(Self.resultsOfStatement) { $0.append(jobs) }
+        return try decoding { () throws(PostgresError) in
+            var found: [JobResult] = []
+            for row in rows {
+                let body: JSONText? = try row.decode(9)
+                found.append(
+                    JobResult(
+                        job: try row.decode(0), state: try row.decodeWord(1), attempt: try row.decode(2),
+                        errorClass: try row.decodeOptionalWord(3), errorMessage: try row.decode(4),
+                        promptTokens: try row.decode(5), completionTokens: try row.decode(6),
+                        queuedMilliseconds: try row.decode(7), runMilliseconds: try row.decode(8), body: body?.utf8))
+            }
+            return found
+        }
+    }
+
+    /// Whether the database answers.
+    package func ping() async throws(QueueError) { _ = try await call(Self.pingStatement) }
+}

@@ -1,0 +1,65 @@
+-- The gateway: who may come in, and who waits for results.
+
+create or replace function sluice.create_key(
+    p_tenant text, p_name text, p_prefix text, p_sha256 bytea, p_expires_at timestamptz default null)
+returns int language sql as $$
+    insert into sluice.api_key (tenant_id, name, prefix, sha256, expires_at)
+    values (sluice.tenant_id_of(p_tenant), p_name, p_prefix, p_sha256, p_expires_at)
+    returning id
+$$;
+comment on function sluice.create_key is 'Lets in whoever has the key of this SHA-256, as the tenant. Returns the key''s id. SL002: no such tenant.';
+
+create or replace function sluice.find_key(p_sha256 bytea)
+returns table (id int, tenant text, expires_at timestamptz) language sql stable as $$
+    select k.id, t.name, k.expires_at
+    from sluice.api_key k join sluice.tenant t on t.id = k.tenant_id
+    where k.sha256 = p_sha256 and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > clock_timestamp())
+$$;
+comment on function sluice.find_key(bytea) is 'Whose key this is. No row: nobody''s, or it was revoked or has expired.';
+
+create or replace function sluice.list_keys()
+returns table (
+    id int, tenant text, name text, prefix text, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz)
+language sql stable as $$
+    select k.id, t.name, k.name, k.prefix, k.created_at, k.expires_at, k.revoked_at
+    from sluice.api_key k join sluice.tenant t on t.id = k.tenant_id order by k.id desc limit 1000
+$$;
+comment on function sluice.list_keys() is 'Keys, newest first, 1,000 at most.';
+
+create or replace function sluice.revoke_key(p_id int) returns void language plpgsql as $$
+begin
+    update sluice.api_key k set revoked_at = coalesce(k.revoked_at, clock_timestamp()) where k.id = p_id;
+    if not found then
+        raise exception using errcode = 'SL005', message = format('There is no key %s.', p_id);
+    end if;
+    insert into sluice.event (kind, subject, reason) values ('key_revoked', 'key ' || p_id, 'revoked by request');
+end $$;
+comment on function sluice.revoke_key(int) is
+    'Lets a key in no more; gateways that know it find out within seconds. SL005: no such key.';
+
+create or replace function sluice.announce_waiting(p_results boolean, p_chunks boolean, p_ms int) returns void
+language plpgsql as $$
+declare
+    v_until bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint + p_ms;
+begin
+    if p_results then perform setval('sluice.result_waiter', v_until); end if;
+    if p_chunks then perform setval('sluice.chunk_waiter', v_until); end if;
+end $$;
+comment on function sluice.announce_waiting is
+    'Says that somebody waits that long for results, on the channel sluice_result, or pieces of answers, on sluice_chunk.';
+
+create or replace function sluice.results_of(p_ids bigint[])
+returns table (
+    id bigint, state sluice.job_state, attempt smallint, error_class sluice.error_class, error_message text,
+    prompt_tokens int, completion_tokens int, queued_ms bigint, run_ms bigint, body json)
+language sql stable
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+    select r.id, r.state, r.attempt, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
+        (extract(epoch from coalesce(r.started_at, r.finished_at) - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
+        (extract(epoch from r.finished_at - coalesce(r.started_at, r.finished_at)) * 1000)::bigint, r.body
+    from unnest(p_ids) i(id) join sluice.result r on r.id = i.id join sluice.job j on j.id = i.id
+$$;
+comment on function sluice.results_of(bigint[]) is 'How jobs ended, of those that have.';

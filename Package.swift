@@ -12,11 +12,19 @@ let backendLinking: [LinkerSetting] = [
     )
 ]
 
+/// Where ops/llama.sh put libllama; without it the local backend says what to run. A check for files would go stale: SwiftPM
+/// keeps the evaluated manifest, but looks at the environment.
+let llama: [CSetting] =
+    Context.environment["SLUICE_LLAMA"].map {
+        [.define("SLUICE_LLAMA", to: "\"\($0)\""), .unsafeFlags(["-I\($0)/libllama/include"])]
+    } ?? []
+
 let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
         .library(name: "MockBackend", type: .dynamic, targets: ["MockBackend"]),
+        .library(name: "LocalBackend", type: .dynamic, targets: ["LocalBackend"]),
         .library(name: "ExampleC", type: .dynamic, targets: ["ExampleC"]),
         .library(name: "BackendKit", targets: ["BackendKit"]),
     ],
@@ -107,6 +115,16 @@ let package = Package(
             name: "MockBackend",
             dependencies: ["BackendKit", "BackendABI", "JSONText"],
             path: "Plugins/MockBackend",
+            exclude: ["README.md"],
+            linkerSettings: backendLinking
+        ),
+        // The local backend: libllama behind C of our own, what tests can import, and the plugin that is its entry.
+        .target(name: "CLlama", cSettings: llama),
+        .target(name: "LocalModel", dependencies: ["BackendKit", "CLlama", "JSONText"]),
+        .target(
+            name: "LocalBackend",
+            dependencies: ["BackendKit", "BackendABI", "LocalModel"],
+            path: "Plugins/LocalBackend",
             exclude: ["README.md"],
             linkerSettings: backendLinking
         ),
@@ -231,6 +249,13 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             resources: [.embedInCode("Backends")]
+        ),
+        .testTarget(
+            name: "LocalModelTests",
+            dependencies: [
+                "LocalModel", "BackendHost", "BackendKit", "Domain", "JSONText",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]
         ),
         .testTarget(
             name: "SupervisorTests",

@@ -17,7 +17,22 @@ wanted="$version $(printf '%s' "$settings" | cksum | cut -d ' ' -f 1)"
 
 say() { printf '%s\n' "$*" >&2; }
 complete() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; }
-deliver() { printf '%s\n' "$folder"; exit 0; }
+# libllama/{include,lib} is where it lies, whatever the version of Python; the header says which version it is, which
+# llama.h does not.
+deliver() {
+    if [ ! -f "$folder/libllama/include/sluice_llama_version.h" ]; then
+        local packages header version_of
+        packages=$(cd "$folder" && echo lib/python3*/site-packages)
+        ln -sfn "$packages" "$folder/libllama"
+        version_of='import ctypes, sys; f = ctypes.CDLL(sys.argv[1]).llama_version; f.restype = ctypes.c_char_p'
+        header=$folder/libllama/include/sluice_llama_version.h
+        printf '#define SLUICE_LLAMA_VERSION "%s"\n' \
+            "$("$folder/bin/python" -c "$version_of; print(f().decode())" "$folder/libllama/lib/libllama.so")" >"$header.$$"
+        mv "$header.$$" "$header"
+    fi
+    printf '%s\n' "$folder"
+    exit 0
+}
 
 complete && deliver
 

@@ -48,6 +48,12 @@ public protocol BackendService: Sendable {
     ///
     /// Without an implementation it is empty.
     func stats() -> [UInt8]
+
+    /// Lets go of what the instance holds outside of memory: connections, threads.
+    ///
+    /// Called once, when every task of the instance has been cancelled; some may still be on their way out. May block
+    /// for a moment. Does nothing without an implementation.
+    func close()
 }
 
 extension BackendService {
@@ -62,4 +68,7 @@ extension BackendService {
 
     /// Has no numbers.
     public func stats() -> [UInt8] { Array("{}".utf8) }
+
+    /// Holds nothing.
+    public func close() {}
 }

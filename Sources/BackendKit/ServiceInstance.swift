@@ -155,6 +155,7 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
             // Only for as long as a callback of the host takes.
             while slot.state.withLock({ $0.telling > 0 }) { sched_yield() }
         }
+        service.close()
     }
 }
 

@@ -35,6 +35,8 @@ enum ImportTable {
         "BackendKit": system.union(["BackendABI", "JSONText"]),
         "BackendHost": system.union(["BackendABI", "CLinux", "Crypto", "Domain", "JSONText", "Logging", "Subprocess"]),
         "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
+        "LocalModel": system.union(["BackendKit", "CLlama", "JSONText"]),
+        "LocalBackend": system.union(["BackendKit", "BackendABI", "LocalModel"]),
         "Bench": system.union([
             "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue",
             "Subprocess",
@@ -60,7 +62,10 @@ enum ImportTable {
             let tested = String(target.dropLast("Tests".count))
             guard let modules = allowed[tested] else { return nil }
             // What a test needs beside it: a backend to host, a server with passwords and TLS to connect to.
-            let more = ["BackendHost": ["BackendKit", "ExampleC"], "Postgres": ["PrivatePostgres"]]
+            let more = [
+                "BackendHost": ["BackendKit", "ExampleC"], "LocalModel": ["BackendHost"],
+                "Postgres": ["PrivatePostgres"],
+            ]
             return modules.union(testing).union([tested, "Domain"]).union(more[tested] ?? [])
         }
     }

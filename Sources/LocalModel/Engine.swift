@@ -26,18 +26,23 @@ final class Engine: Sendable {
     private let thread: Mutex<pthread_t?>
 
     /// Starts the thread.
-    init(_ model: LlamaModel, generating: (context: LlamaContext, limits: BatchScheduler.Limits)?, embedding: EmbeddingRunner?)
+    init(
+        _ model: LlamaModel, generating: (context: LlamaContext, limits: BatchScheduler.Limits)?,
+        embedding: EmbeddingRunner?
+    )
         throws(BackendFailure)
     {
         thread = Mutex(nil)
         let loop = EngineLoop(model, letters: letters, generating: generating, embedding: embedding, gauge)
         var started = pthread_t()
         let argument = Unmanaged.passRetained(loop)
-        let status = pthread_create(&started, nil, { argument in
-            guard let argument else { return nil }
-            Unmanaged<EngineLoop>.fromOpaque(argument).takeRetainedValue().run()
-            return nil
-        }, argument.toOpaque())
+        let status = pthread_create(
+            &started, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<EngineLoop>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, argument.toOpaque())
         guard status == 0 else {
             argument.release()
             throw BackendFailure(.overloaded, "no thread for the model can be started")
@@ -79,10 +84,12 @@ final class Engine: Sendable {
     /// Ends the thread, and with it all that is open; returns when it has ended.
     func close() {
         letters.close()
-        guard let started = thread.withLock({ thread in
-            defer { thread = nil }
-            return thread
-        }) else { return }
+        guard
+            let started = thread.withLock({ thread in
+                defer { thread = nil }
+                return thread
+            })
+        else { return }
         pthread_join(started, nil)
     }
 

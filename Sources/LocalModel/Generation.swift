@@ -8,7 +8,7 @@ final class Generation: @unchecked Sendable {
     struct Outcome: Sendable {
         var text: [UInt8] = []
         var finish = Finish.stop
-        /// Tokens of the answer, the one that ended it included.
+        /// Tokens of the answer, without the one that says it is over.
         var tokens = 0
         var scores: [TokenScore] = []
         /// Tokens of the prompt that did not have to be read.
@@ -55,11 +55,11 @@ final class Generation: @unchecked Sendable {
     ///
     /// - Returns: whether it was the last.
     func take(_ token: Int32, _ model: LlamaModel, score: TokenScore?) -> Bool {
-        outcome.tokens += 1
         if !plan.ignoresEnd, model.isEnd(token) {
             end(.stop)
             return true
         }
+        outcome.tokens += 1
         if var score {
             score.offset = outcome.text.count
             outcome.scores.append(score)

@@ -48,7 +48,9 @@ struct GenerationRequest: Sendable, Equatable {
         } else {
             logprobs = try fields.integer("logprobs", in: 0...Self.maximumLogprobs)
         }
-        if let options = fields["stream_options"], case .boolean(true)? = options["include_usage"] { streamsUsage = true }
+        if let options = fields["stream_options"], case .boolean(true)? = options["include_usage"] {
+            streamsUsage = true
+        }
         sampling.grammar = try Self.grammar(fields)
         try Self.refuseWhatIsNotOffered(fields)
     }

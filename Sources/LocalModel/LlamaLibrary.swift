@@ -4,13 +4,16 @@ import Glibc
 
 /// libllama, which is loaded into the process when the first instance is made.
 enum LlamaLibrary {
+    /// Whether this was compiled with libllama.
+    static var isBuilt: Bool { cllama_built_directory() != nil }
+
     /// Loads it from `directory`, or from where an installation or the build has put it.
     ///
     /// - Throws: `fatal` with what to run, when it is nowhere, or not the one this was built with.
     static func load(from directory: String?) throws(BackendFailure) {
         let places = directory.map { [$0] } ?? standardPlaces
         guard let place = places.first(where: { access($0 + "/libllama.so", R_OK) == 0 }) else {
-            guard directory != nil || cllama_built_directory() != nil else {
+            guard directory != nil || isBuilt else {
                 throw BackendFailure(.fatal, Self.sentence { !cllama_load("", $0) })
             }
             throw BackendFailure(

@@ -31,7 +31,8 @@ struct LocalConfiguration: Sendable, Equatable {
     var shortestReuse = 16
 
     static let keys = [
-        "model", "library", "context", "sequences", "batch", "threads", "gpu_layers", "mmap", "mlock", "memory_limit_mib",
+        "model", "library", "context", "sequences", "batch", "threads", "gpu_layers", "mmap", "mlock",
+        "memory_limit_mib",
         "embeddings", "pooling", "normalize", "chat_template", "max_tokens", "temperature", "prefix_reuse",
     ]
 

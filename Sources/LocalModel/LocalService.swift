@@ -32,7 +32,8 @@ package final class LocalService: BackendService {
             path: configuration.model, gpuLayers: configuration.gpuLayers, usesMmap: configuration.usesMmap,
             usesMlock: configuration.usesMlock)
         guard !model.facts.has_encoder || !model.facts.has_decoder else {
-            throw BackendFailure(.unsupported, "models with an encoder and a decoder cannot be run by the local backend")
+            throw BackendFailure(
+                .unsupported, "models with an encoder and a decoder cannot be run by the local backend")
         }
         self.configuration = configuration
         self.model = model
@@ -77,7 +78,8 @@ package final class LocalService: BackendService {
     package func health() -> ServiceHealth {
         let numbers = engine.gauge.numbers
         // One failure may be bad luck; several in a row are no luck.
-        let state: ServiceHealth.State = numbers.failedSteps == 0 ? .well : numbers.failedSteps < 3 ? .failing : .unusable
+        let state: ServiceHealth.State =
+            numbers.failedSteps == 0 ? .well : numbers.failedSteps < 3 ? .failing : .unusable
         return ServiceHealth(state, detail: numbers.json)
     }
 
@@ -98,7 +100,8 @@ extension LocalService {
             try tokens(of: prompt, asked, context: context)
         }
         let writer = AnswerWriter(
-            isChat: asked.isChat, job: request.head.job, attempt: request.head.attempt, created: time(nil), model: asked.model,
+            isChat: asked.isChat, job: request.head.job, attempt: request.head.attempt, created: time(nil),
+            model: asked.model,
             piece: { [model] in model.piece(of: $0) })
         let random = UInt32.random(in: 0 ... .max)
         var generations: [Generation] = []
@@ -152,7 +155,8 @@ extension LocalService {
             guard let text = LlamaModel.prompt(messages, template: template) else {
                 throw BackendFailure(
                     .unsupported,
-                    "libllama does not know the model's chat template: name one it knows as 'chat_template', such as chatml")
+                    "libllama does not know the model's chat template: name one it knows as 'chat_template', such as chatml"
+                )
             }
             // A template that writes the beginning itself must not get it twice.
             let beginning = model.piece(of: model.facts.beginning, isSpecial: true)

@@ -61,13 +61,16 @@ struct ModelPlan: Sendable {
     }
 
     /// What embeds, nil when nothing does.
-    func makeEmbedding(_ model: LlamaModel, _ configuration: LocalConfiguration) throws(BackendFailure) -> EmbeddingRunner? {
+    func makeEmbedding(_ model: LlamaModel, _ configuration: LocalConfiguration) throws(BackendFailure)
+        -> EmbeddingRunner?
+    {
         guard embeds else { return nil }
         // A text must fit into a batch whole; more than one is worth having when texts are short.
         let tokens = max(context, batch)
         let texts = generates ? 1 : Self.texts
         var settings = cllama_context_settings(
-            context: UInt32(tokens), sequences: UInt32(texts), batch: UInt32(tokens), threads: Int32(configuration.threads),
+            context: UInt32(tokens), sequences: UInt32(texts), batch: UInt32(tokens),
+            threads: Int32(configuration.threads),
             pooling: Self.number(configuration.pooling))
         var made = try model.makeContext(settings)
         if made.pooling == 0 {

@@ -47,7 +47,8 @@ struct SchemaGrammar {
     ]
 
     private static let annotations: Set = [
-        "title", "description", "default", "examples", "$schema", "$id", "$comment", "deprecated", "readOnly", "writeOnly",
+        "title", "description", "default", "examples", "$schema", "$id", "$comment", "deprecated", "readOnly",
+        "writeOnly",
         "$defs", "definitions",
     ]
 

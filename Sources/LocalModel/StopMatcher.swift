@@ -13,25 +13,23 @@ struct StopMatcher: Sendable {
 
     /// Takes the next piece, and appends to `text` what is certain not to belong to a stop string.
     ///
-    /// - Returns: whether a stop string is complete: what came before it is in `text`, and nothing more will be.
+    /// The stop string that is complete first counts, of several that are complete at once the longest.
+    /// - Returns: whether one is complete: what came before it is in `text`, and nothing more will be.
     mutating func take(_ piece: some Sequence<UInt8>, into text: inout [UInt8]) -> Bool {
-        held.append(contentsOf: piece)
-        var start = 0
-        while start < held.count {
-            var isPossible = false
-            for stop in stops {
-                let length = min(stop.count, held.count - start)
-                guard held[start..<(start + length)].elementsEqual(stop[..<length]) else { continue }
-                if length == stop.count {
-                    text.append(contentsOf: held[..<start])
-                    held.removeAll()
-                    return true
-                }
-                isPossible = true
+        for byte in piece {
+            held.append(byte)
+            var length = 0
+            for stop in stops where held.ends(with: stop[...]) { length = max(length, stop.count) }
+            if length > 0 {
+                text.append(contentsOf: held[..<(held.count - length)])
+                held.removeAll()
+                return true
             }
-            if isPossible { break }
-            start += 1
         }
+        let kept = (0...held.count).first { start in
+            stops.contains { $0.count > held.count - start && $0.starts(with: held[start...]) }
+        }
+        let start = kept ?? held.count
         text.append(contentsOf: held[..<start])
         held.removeFirst(start)
         return false
@@ -41,5 +39,11 @@ struct StopMatcher: Sendable {
     mutating func finish(into text: inout [UInt8]) {
         text.append(contentsOf: held)
         held.removeAll()
+    }
+}
+
+extension Array<UInt8> {
+    fileprivate func ends(with other: ArraySlice<UInt8>) -> Bool {
+        count >= other.count && self[(count - other.count)...].elementsEqual(other)
     }
 }

@@ -4,6 +4,7 @@
 # is in the log. With arguments, runs swift test once with them (--filter NAME). FLAGS go to both the build and the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source ops/llama-environment.sh
 
 log=.build/test.log
 read -ra flags <<<"${FLAGS:-}"

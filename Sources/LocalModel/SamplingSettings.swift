@@ -28,6 +28,9 @@ struct SamplingSettings: Sendable, Equatable {
     /// GBNF with the rule `root`, nil: any text.
     var grammar: String?
 
+    /// The farthest penalties look back.
+    static let maximumWindow = 65_536
+
     /// Whether there is any penalty to apply.
     var hasPenalties: Bool { repeatPenalty != 1 || frequencyPenalty != 0 || presencePenalty != 0 }
 
@@ -50,7 +53,9 @@ struct SamplingSettings: Sendable, Equatable {
         // llama.cpp's name for it, and vLLM's.
         let other = try fields.number("repetition_penalty", in: 0.01...10)
         repeatPenalty = try fields.number("repeat_penalty", in: 0.01...10) ?? other ?? 1
-        penaltyWindow = try fields.integer("repeat_last_n", in: -1...65_536) ?? 64
+        // -1 is all of the answer, which is longer with nobody.
+        let window = try fields.integer("repeat_last_n", in: -1...Self.maximumWindow) ?? 64
+        penaltyWindow = window < 0 ? Self.maximumWindow : window
         // Any whole number is a seed; of a large one the low bits count.
         seed = try fields.integer("seed", in: -(1 << 53)...(1 << 53)).map { UInt32(truncatingIfNeeded: $0) }
         bias = try fields.bias("logit_bias")

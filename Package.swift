@@ -255,6 +255,7 @@ let package = Package(
             dependencies: [
                 "LocalModel", "BackendHost", "BackendKit", "Domain", "JSONText",
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(

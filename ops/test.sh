@@ -6,6 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source ops/llama-environment.sh
 
+# A real embedding model, for the tests that have one; without it they are left out, and say so.
+if [ -n "${SLUICE_LLAMA:-}" ] && minilm=$(ops/minilm.sh); then export SLUICE_MINILM=$minilm; fi
+
 log=.build/test.log
 read -ra flags <<<"${FLAGS:-}"
 ops/build.sh --build-tests "${flags[@]}"

@@ -5,7 +5,10 @@ import Glibc
 /// libllama, which is loaded into the process when the first instance is made.
 enum LlamaLibrary {
     /// Whether this was compiled with libllama.
-    static var isBuilt: Bool { cllama_built_directory() != nil }
+    static var isBuilt: Bool { builtDirectory != nil }
+
+    /// What ops/llama.sh printed when this was compiled.
+    static var builtDirectory: String? { cllama_built_directory().map { String(cString: $0) } }
 
     /// Loads it from `directory`, or from where an installation or the build has put it.
     ///
@@ -38,7 +41,7 @@ enum LlamaLibrary {
     private static var standardPlaces: [String] {
         var places: [String] = []
         if let own = cllama_own_directory() { places.append(String(cString: own) + "/../llama") }
-        if let built = cllama_built_directory() { places.append(String(cString: built) + "/libllama/lib") }
+        if let builtDirectory { places.append(builtDirectory + "/libllama/lib") }
         return places
     }
 

@@ -11,6 +11,9 @@ enum TinyModel {
     /// Whether libllama was there when this was built; without it only what needs no model is tested.
     static let isThere = LlamaLibrary.isBuilt
 
+    /// Where libllama was built.
+    static let built = LlamaLibrary.builtDirectory
+
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("Models/tiny").path
     static let path = folder + "/tiny-f16.gguf"

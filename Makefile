@@ -14,10 +14,10 @@ WARNINGS_ARE_ERRORS := -Xswiftc -warnings-as-errors
 help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
 
-setup: ## install what is missing (Debian: libpq-dev, pkg-config, postgresql)
+setup: ## install what is missing (Debian: libpq-dev, pkg-config, postgresql, g++, python3-venv)
 	@ops/setup.sh
 
-build: setup ## build the program and the backends (release)
+build: setup ## build the program and the backends (release), and libllama once
 	@ops/build.sh -c release
 
 demo: build ## run a real batch through everything, with a worker killed on the way

@@ -12,12 +12,20 @@ let backendLinking: [LinkerSetting] = [
     )
 ]
 
+/// Where ops/llama.sh put libllama; without it the local backend says what to run. A check for files would go stale: SwiftPM
+/// keeps the evaluated manifest, but looks at the environment.
+let llama: [CSetting] =
+    Context.environment["SLUICE_LLAMA"].map {
+        [.define("SLUICE_LLAMA", to: "\"\($0)\""), .unsafeFlags(["-I\($0)/libllama/include"])]
+    } ?? []
+
 let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
         .library(name: "MockBackend", type: .dynamic, targets: ["MockBackend"]),
         .library(name: "OpenAIBackend", type: .dynamic, targets: ["OpenAIBackend"]),
+        .library(name: "LocalBackend", type: .dynamic, targets: ["LocalBackend"]),
         .library(name: "ExampleC", type: .dynamic, targets: ["ExampleC"]),
         .library(name: "BackendKit", targets: ["BackendKit"]),
     ],
@@ -26,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.92.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.38.0"),
@@ -135,6 +144,16 @@ let package = Package(
             exclude: ["README.md"],
             linkerSettings: backendLinking
         ),
+        // The local backend: libllama behind C of our own, what tests can import, and the plugin that is its entry.
+        .target(name: "CLlama", cSettings: llama),
+        .target(name: "LocalModel", dependencies: ["BackendKit", "CLlama", "JSONText"]),
+        .target(
+            name: "LocalBackend",
+            dependencies: ["BackendKit", "BackendABI", "LocalModel"],
+            path: "Plugins/LocalBackend",
+            exclude: ["README.md"],
+            linkerSettings: backendLinking
+        ),
         .target(
             name: "ExampleC",
             dependencies: ["BackendABI"],
@@ -170,8 +189,12 @@ let package = Package(
                 "Domain", "Postgres", "Queue", "Telemetry",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
@@ -284,6 +307,14 @@ let package = Package(
             dependencies: [
                 "OpenAIClient", "BackendHost", "BackendKit", "Domain", "JSONText", "TestSupport", "UpstreamSupport",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "LocalModelTests",
+            dependencies: [
+                "LocalModel", "BackendHost", "BackendKit", "Domain", "JSONText",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

@@ -2,6 +2,7 @@
 # swift build with the given arguments: progress on a terminal, one line and the errors elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source ops/llama-environment.sh
 
 quiet=()
 if [ ! -t 1 ]; then

@@ -3,6 +3,7 @@
 # usage: ops/install.sh PREFIX     DESTDIR is put before it, for packagers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source ops/llama-environment.sh
 
 prefix=${1:?usage: ops/install.sh PREFIX}
 target=${DESTDIR:-}$prefix
@@ -17,6 +18,12 @@ install -D -m 755 "$products/sluice" "$target/bin/sluice"
 for backend in "$products"/lib*.so; do
     install -D -m 644 "$backend" "$target/lib/sluice/backends/$(basename "$backend")"
 done
+# Beside the backends' folder, not in it: what lies there is taken for a backend. The libraries find each other ($ORIGIN).
+if [ -n "${SLUICE_LLAMA:-}" ]; then
+    for library in libllama.so libggml.so.0 libggml-base.so.0 libggml-cpu.so.0; do
+        install -D -m 644 "$SLUICE_LLAMA/libllama/lib/$library" "$target/lib/sluice/llama/$library"
+    done
+fi
 install -D -m 644 ops/samples/prompts.jsonl "$target/share/sluice/samples/prompts.jsonl"
 install -D -m 644 LICENSE "$target/share/doc/sluice/LICENSE"
 install -D -m 644 CHANGELOG.md "$target/share/doc/sluice/CHANGELOG.md"

@@ -25,6 +25,11 @@ command -v pkg-config >/dev/null || missing+=(pkg-config)
 if ! command -v pkg-config >/dev/null || ! pkg-config --exists libpq; then missing+=(libpq-dev); fi
 server_is_there || missing+=(postgresql)
 command -v psql >/dev/null || missing+=(postgresql-client)
+# To build libllama with; nothing else needs them.
+if [ -z "${SLUICE_WITHOUT_LLAMA:-}" ]; then
+    command -v g++ >/dev/null || missing+=(g++)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then

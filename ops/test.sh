@@ -4,6 +4,10 @@
 # is in the log. With arguments, runs swift test once with them (--filter NAME). FLAGS go to both the build and the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source ops/llama-environment.sh
+
+# A real embedding model, for the tests that have one; without it they are left out, and say so.
+if [ -n "${SLUICE_LLAMA:-}" ] && minilm=$(ops/minilm.sh); then export SLUICE_MINILM=$minilm; fi
 
 log=.build/test.log
 read -ra flags <<<"${FLAGS:-}"

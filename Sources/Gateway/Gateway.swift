@@ -1,5 +1,6 @@
 import Domain
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 package import Logging
 import NIOCore
@@ -14,7 +15,7 @@ package struct Gateway: Service {
     private let settings: GatewaySettings
     private let pool: Pool
     private let watch: JobWatch
-    private let router: Router<GatewayContext>
+    private let queue: Queue
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
 
@@ -29,16 +30,21 @@ package struct Gateway: Service {
         self.logger = logger
         self.isListening = isListening
         pool = Pool(database, maximumConnections: settings.databaseConnections, minimumConnections: 1, logger: logger)
-        let queue = Queue(pool)
+        queue = Queue(pool)
         watch = JobWatch(queue, listeningOn: database, logger: logger)
+    }
+
+    /// Every route, and what stands before them.
+    private func router() -> Router<GatewayContext> {
         let (counters, departures) = (RequestCounters(), Departures())
-        router = Router(context: GatewayContext.self)
+        let router = Router(context: GatewayContext.self)
         router.add(middleware: RequestLog(counters: counters))
         HealthRoutes(queue: queue, counters: counters).add(to: router)
         let behindKeys = router.group().add(middleware: Authentication(keys: KeyRing(queue)))
         ModelRoutes(queue: queue, watch: watch, departures: departures, settings: settings, counters: counters)
             .add(to: behindKeys)
         JobRoutes(queue: queue, watch: watch, departures: departures, settings: settings).add(to: behindKeys)
+        return router
     }
 
     /// Serves until the task is cancelled or graceful shutdown begins: then no new connections are taken, and requests under
@@ -48,7 +54,7 @@ package struct Gateway: Service {
     package func run() async throws {
         let configuration = ApplicationConfiguration(
             address: .hostname(settings.host, port: settings.port), serverName: "sluice",
-            availableConnectionsDelegate: .maxAvailableConnections(settings.maximumConnections, logger: logger))
+            availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections))
         let server: HTTPServerBuilder
         if let certificate = settings.certificate {
             var tls = TLSConfiguration.makeServerConfiguration(
@@ -60,7 +66,7 @@ package struct Gateway: Service {
             server = .http1()
         }
         let application = Application(
-            router: router, server: server, configuration: configuration,
+            router: router(), server: server, configuration: configuration,
             onServerRunning: { [isListening] channel in await isListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         try await withThrowingTaskGroup { group in

@@ -55,8 +55,18 @@ struct GatewayFailure: Error, HTTPResponseError {
 }
 
 extension GatewayFailure {
-    /// What an error of the queue means to whoever asked.
-    init(_ error: QueueError) {
+    /// What an error means to whoever asked.
+    init(_ error: any Error) {
+        if let failure = error as? GatewayFailure {
+            self = failure
+            return
+        }
+        guard let error = error as? QueueError else {
+            self.init(
+                status: .internalServerError, message: "The gateway failed with \(type(of: error)).",
+                type: "server_error", code: "internal_error")
+            return
+        }
         switch error.code {
         case .unknownModel:
             self.init(

@@ -96,7 +96,7 @@ extension Row {
 
 extension Duration {
     /// Whole milliseconds, rounded up, so that a wait is never shorter than asked.
-    var wholeMilliseconds: Int64 {
+    package var wholeMilliseconds: Int64 {
         let (seconds, attoseconds) = components
         let thousandths = attoseconds / 1_000_000_000_000_000
         return seconds * 1000 + thousandths + (attoseconds % 1_000_000_000_000_000 > 0 ? 1 : 0)

@@ -39,6 +39,8 @@ enum ImportTable {
         ]),
         "OpenAIBackend": system.union(["BackendKit", "BackendABI", "OpenAIClient"]),
         "MockBackend": system.union(["BackendKit", "BackendABI", "JSONText"]),
+        "LocalModel": system.union(["BackendKit", "CLlama", "JSONText"]),
+        "LocalBackend": system.union(["BackendKit", "BackendABI", "LocalModel"]),
         "Bench": system.union([
             "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue",
             "Subprocess",
@@ -47,7 +49,7 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "Gateway": system.union(edges).union(services).union([
-            "Crypto", "Hummingbird", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOSSL",
+            "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOSSL",
         ]),
         "sluice": system.union(edges).union(services).union([
             "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
@@ -70,7 +72,8 @@ enum ImportTable {
             guard let modules = allowed[tested] else { return nil }
             // What a test needs beside it: a backend to host, a server with passwords and TLS to connect to.
             let more = [
-                "BackendHost": ["BackendKit", "ExampleC"], "OpenAIClient": ["BackendHost", "UpstreamSupport"],
+                "BackendHost": ["BackendKit", "ExampleC"], "LocalModel": ["BackendHost"],
+                "OpenAIClient": ["BackendHost", "UpstreamSupport"],
                 "Postgres": ["PrivatePostgres"],
             ]
             return modules.union(testing).union([tested, "Domain"]).union(more[tested] ?? [])

@@ -6,8 +6,10 @@ import Queue
 struct Authentication: RouterMiddleware {
     let keys: KeyRing
 
+    @concurrent
     func handle(
-        _ request: Request, context: GatewayContext, next: (Request, GatewayContext) async throws -> Response
+        _ request: Request, context: GatewayContext,
+        next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
         guard let key = Self.key(in: request.headers) else { throw GatewayFailure.unauthorized }
         var context = context

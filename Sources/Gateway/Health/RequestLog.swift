@@ -5,8 +5,10 @@ import Logging
 struct RequestLog: RouterMiddleware {
     let counters: RequestCounters
 
+    @concurrent
     func handle(
-        _ request: Request, context: GatewayContext, next: (Request, GatewayContext) async throws -> Response
+        _ request: Request, context: GatewayContext,
+        next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
         let start = ContinuousClock.now
         var response: Response

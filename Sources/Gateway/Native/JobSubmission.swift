@@ -1,5 +1,6 @@
 import Domain
 import FoundationEssentials
+import Postgres
 import Queue
 
 /// One job of a native submission: `{"model", "body", "kind", "priority", …}`. Pure.

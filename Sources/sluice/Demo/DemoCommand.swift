@@ -19,6 +19,10 @@ struct DemoCommand: SluiceCommand {
     var data: String?
     @Option(help: ArgumentHelp("Prompts in OpenAI's batch format, for the model demo.", valueName: "file"))
     var prompts = "ops/samples/prompts.jsonl"
+    @Option(
+        help: ArgumentHelp("A GGUF model that answers a few questions at the end.", valueName: "file"),
+        completion: .file(extensions: ["gguf"]))
+    var model: String?
     @Flag(help: "Keep the queue's data, for `sluice up --data`.")
     var keep = false
     @OptionGroup var backends: BackendOptions
@@ -26,7 +30,7 @@ struct DemoCommand: SluiceCommand {
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let folder = try DemoFolder(data)
-        let run = DemoRun(prompts: prompts, folder: folder, console: console)
+        let run = DemoRun(prompts: prompts, model: model.map(DemoModel.init), folder: folder, console: console)
         do {
             let report = try await DemoHost(folder: folder, backends: backends.directories).run(declare: run.declare) {
                 target in

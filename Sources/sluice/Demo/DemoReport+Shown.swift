@@ -29,6 +29,13 @@ extension DemoReport {
         fact("the kill", killed)
         lines.append("")
         lines += table.lines(width: console.width, palette: palette)
+        if !conversation.isEmpty {
+            lines.append("")
+            for exchange in conversation {
+                fact("asked", exchange.question)
+                fact("", palette.paint(exchange.answer, exchange.isAnswered ? .green : .red))
+            }
+        }
         lines.append("")
         fact("answers", folder.answers)
         if isKept { fact("the queue", "`sluice up --data \(folder.queue)` takes it up again") }
@@ -71,6 +78,8 @@ extension DemoReport {
                     "milliseconds": kill.cost.map { .number($0 / .milliseconds(1)) } ?? .null,
                 ]
             } ?? .null,
+            "conversation": .array(
+                conversation.map { ["question": .string($0.question), "answer": .string($0.answer)] }),
             "workers": .array(table.json), "output": .string(folder.answers),
         ]
     }

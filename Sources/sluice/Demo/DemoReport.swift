@@ -35,11 +35,13 @@ struct DemoReport: Sendable {
     var queued = Times()
     var ran = Times()
     var shares: [Share] = []
+    /// What the model was asked, and said.
+    var conversation: [DemoModel.Exchange] = []
 
     /// Whether everything is as it has to be.
     var isFlawless: Bool {
         total > 0 && lost == 0 && twice == 0 && violations.isEmpty && written.succeeded == Int(total)
-            && kill?.cost != nil
+            && kill?.cost != nil && conversation.allSatisfy(\.isAnswered)
     }
 
     private static let counts = Statement(

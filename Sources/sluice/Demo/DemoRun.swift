@@ -7,6 +7,7 @@ import Terminal
 /// What the demonstration does once the queue is up.
 struct DemoRun: Sendable {
     let prompts: String
+    let model: DemoModel?
     let folder: DemoFolder
     let console: Console
 
@@ -44,6 +45,10 @@ struct DemoRun: Sendable {
         let written = try await write(batch, session.queue)
         step("Everything has ended; the answers are written")
         try await report.find(batch, written: written, on: session)
+        if let model {
+            report.conversation = try await model.answers(session.queue, console)
+            step("\(model.path) was asked \(report.conversation.count) questions, all at once")
+        }
         return report
     }
 
@@ -56,6 +61,7 @@ struct DemoRun: Sendable {
             (request.workers, request.slots) = (Self.workers, Self.slots)
             try await queue.putDeployment(request)
         }
+        try await model?.declare(queue)
     }
 
     /// Waits until every worker has its backend loaded.

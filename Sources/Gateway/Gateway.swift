@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -52,8 +53,24 @@ package struct Gateway: Service {
     ///
     /// - Throws: when the port is taken, or a certificate cannot be read.
     package func run() async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { await self.pool.run() }
+            group.addTask { try await self.watch.run() }
+            group.addTask {
+                do {
+                    try await self.serve(port: self.settings.port)
+                } catch let error as IOError where error.errnoCode == EADDRINUSE && self.settings.takesOtherPort {
+                    try await self.serve(port: 0)
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func serve(port: Int) async throws {
         let configuration = ApplicationConfiguration(
-            address: .hostname(settings.host, port: settings.port), serverName: "sluice",
+            address: .hostname(settings.host, port: port), serverName: "sluice",
             availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections))
         let server: HTTPServerBuilder
         if let certificate = settings.certificate {
@@ -69,12 +86,6 @@ package struct Gateway: Service {
             router: router(), server: server, configuration: configuration,
             onServerRunning: { [isListening] channel in await isListening(channel.localAddress?.port ?? 0) },
             logger: logger)
-        try await withThrowingTaskGroup { group in
-            group.addTask { await self.pool.run() }
-            group.addTask { try await self.watch.run() }
-            group.addTask { try await application.run() }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
+        try await application.run()
     }
 }

@@ -63,7 +63,7 @@ extension GatewayFailure {
         }
         guard let error = error as? QueueError else {
             self.init(
-                status: .internalServerError, message: "The gateway failed with \(type(of: error)).",
+                status: .internalServerError, message: "The gateway failed with \(Swift.type(of: error)).",
                 type: "server_error", code: "internal_error")
             return
         }

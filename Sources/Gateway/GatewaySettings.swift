@@ -4,6 +4,8 @@ package struct GatewaySettings: Sendable {
     package var host = "127.0.0.1"
     /// The port; 0 takes any that is free.
     package var port = 8080
+    /// Whether a port that is taken is a reason to take any other.
+    package var takesOtherPort = false
     /// Certificate chain and key files in PEM; nil: no TLS.
     package var certificate: (chain: String, key: String)?
     /// The most connections there may be; more wait to be accepted.

@@ -19,6 +19,8 @@ struct Sluice: AsyncParsableCommand {
                 DeployCommand.self,
                 ScaleCommand.self,
                 SupervisorCommand.self,
+                GatewayCommand.self,
+                KeysCommand.self,
                 WorkerCommand.self,
                 MigrateCommand.self,
                 PsqlCommand.self,

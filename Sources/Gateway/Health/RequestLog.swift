@@ -1,5 +1,6 @@
 import Hummingbird
 import Logging
+import Queue
 
 /// Counts every request and logs one line when it has been answered: never bodies, keys or queries.
 struct RequestLog: RouterMiddleware {

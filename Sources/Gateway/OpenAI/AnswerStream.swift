@@ -39,12 +39,9 @@ struct AnswerStream: Sendable {
         let first = page
         let body = ResponseBody { writer in
             defer { departures.forget(ticket, of: channel) }
+            var reading = Reading(page: first)
             do {
-                try await write(first, to: &writer, until: deadline, left)
-            } catch let error as GatewayFailure {
-                try await writer.write(Self.event(error.json))
-            } catch let error as QueueError {
-                try await writer.write(Self.event(GatewayFailure(error).json))
+                while let buffer = try await next(&reading, until: deadline, left) { try await writer.write(buffer) }
             } catch {
                 // The client has gone: nobody wants the rest.
                 _ = try await queue.cancel(job, reason: "its client went away")
@@ -60,51 +57,101 @@ struct AnswerStream: Sendable {
             ], body: body)
     }
 
-    private func write(
-        _ first: ChunkPage, to writer: inout any ResponseBodyWriter, until deadline: ContinuousClock.Instant, _ left: Left
-    ) async throws {
-        var page = first
+    /// How far a client has read.
+    private struct Reading {
+        /// What is to be sent next; nil: to be read first.
+        var page: ChunkPage?
         var place = ChunkPlace.start
         var sawUsage = false
-        while !page.isEnd {
-            var buffer = ByteBuffer()
-            for chunk in page.chunks {
-                guard place.attempt == 0 || chunk.place.attempt == place.attempt else { throw Self.restarted(job) }
-                place = chunk.place
-                if asked.includesUsage, !sawUsage { sawUsage = Self.hasUsage(chunk.body) }
-                Self.append(chunk.body, to: &buffer)
+        var isOver = false
+    }
+
+    /// The next events to send; nil after the last. A failure is the last event.
+    ///
+    /// - Throws: `CancellationError` when the client has gone.
+    private func next(
+        _ reading: inout Reading, until deadline: ContinuousClock.Instant, _ left: Left
+    ) async throws -> ByteBuffer? {
+        guard !reading.isOver else { return nil }
+        do {
+            let page: ChunkPage
+            if let known = reading.page {
+                page = known
+                reading.page = nil
+            } else {
+                page = try await next(after: reading.place, until: deadline, left)
             }
-            if buffer.readableBytes > 0 { try await writer.write(buffer) }
-            page = try await next(after: place, until: deadline, left)
+            if page.isEnd {
+                reading.isOver = true
+                return try await end(reading)
+            }
+            return try events(page, &reading)
+        } catch let failure as GatewayFailure {
+            reading.isOver = true
+            return Self.event(failure.json)
         }
-        guard let result = try await queue.results(of: [job]).first else { throw GatewayFailure.notFound("such job") }
+    }
+
+    private func events(_ page: ChunkPage, _ reading: inout Reading) throws(GatewayFailure) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        for chunk in page.chunks {
+            guard reading.place.attempt == 0 || chunk.place.attempt == reading.place.attempt else {
+                throw Self.restarted(job)
+            }
+            reading.place = chunk.place
+            if asked.includesUsage, !reading.sawUsage { reading.sawUsage = Self.hasUsage(chunk.body) }
+            Self.append(chunk.body, to: &buffer)
+        }
+        return buffer
+    }
+
+    /// What comes after the last piece.
+    private func end(_ reading: Reading) async throws -> ByteBuffer {
+        let results: [JobResult]
+        do { results = try await queue.results(of: [job]) } catch { throw GatewayFailure(error) }
+        guard let result = results.first else { throw GatewayFailure.notFound("such job") }
         guard result.state == .succeeded else { throw ModelRoutes.failure(result) }
-        if place == .start, let body = result.body { try await writer.write(Self.event(.raw(body))) }
-        if asked.includesUsage, !sawUsage, asked.kind != .response { try await writer.write(Self.event(usage(result))) }
+        var buffer = ByteBuffer()
+        if reading.place == .start, let body = result.body { Self.append(body, to: &buffer) }
         // The Responses API ends with an event of its own.
-        if asked.kind != .response { try await writer.write(ByteBuffer(string: "data: [DONE]\n\n")) }
+        guard asked.kind != .response else { return buffer }
+        if asked.includesUsage, !reading.sawUsage {
+            var bytes: [UInt8] = []
+            usage(result).append(to: &bytes)
+            Self.append(bytes, to: &buffer)
+        }
+        buffer.writeString("data: [DONE]\n\n")
+        return buffer
     }
 
     /// What there is to read after `place`, waiting until there is something.
     private func next(
         after place: ChunkPlace, until deadline: ContinuousClock.Instant, _ left: Left
     ) async throws -> ChunkPage {
-        while true {
-            do {
-                let page = try await queue.readChunks(of: job, after: place)
-                if !page.chunks.isEmpty || page.isEnd { return page }
-            } catch let error as QueueError {
-                throw GatewayFailure(error)
-            }
-            guard !left.hasLeft else { throw CancellationError() }
-            guard .now < deadline else {
-                _ = try await queue.cancel(job, reason: "it took longer than a call may")
-                throw GatewayFailure(
-                    status: .gatewayTimeout, message: "Job \(job) took too long and was cancelled.",
-                    type: "server_error", code: "timeout")
-            }
+        var page = try await read(after: place)
+        while page.chunks.isEmpty, !page.isEnd {
+            if left.hasLeft { throw CancellationError() }
+            if ContinuousClock.now >= deadline { throw try await overdue() }
             await watch.news(of: job)
+            page = try await read(after: place)
         }
+        return page
+    }
+
+    private func read(after place: ChunkPlace) async throws -> ChunkPage {
+        do {
+            return try await queue.readChunks(of: job, after: place)
+        } catch {
+            throw GatewayFailure(error)
+        }
+    }
+
+    /// Gives the job up.
+    private func overdue() async throws -> GatewayFailure {
+        _ = try await queue.cancel(job, reason: "it took longer than a call may")
+        return GatewayFailure(
+            status: .gatewayTimeout, message: "Job \(job) took too long and was cancelled.", type: "server_error",
+            code: "timeout")
     }
 
     private static func restarted(_ job: Int64) -> GatewayFailure {

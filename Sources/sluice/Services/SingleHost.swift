@@ -1,4 +1,5 @@
 import Domain
+import Gateway
 import Logging
 import Postgres
 import PrivatePostgres
@@ -8,7 +9,8 @@ import Settings
 import Supervisor
 import Terminal
 
-/// What `sluice up` runs beside the database: it waits for it, brings the schema up, and keeps this host's workers.
+/// What `sluice up` runs beside the database: it waits for it, brings the schema up, keeps this host's workers, and serves
+/// HTTP.
 struct SingleHost: Service {
     /// Connections of a private server: one or two a worker, three a supervisor, and room for people.
     static let maximumConnections = 200
@@ -22,17 +24,32 @@ struct SingleHost: Service {
     let source: Source
     let settings: SluiceSettings
     let supervision: SupervisorOptions
+    let gateway: GatewayOptions
     let console: Console
     let logger: Logger
 
     func run() async throws {
         // Until the supervisor is there nothing has to be drained.
-        let supervisor = try await cancelWhenGracefulShutdown { try await prepare() }
-        try await supervisor?.run()
+        guard let parts = try await cancelWhenGracefulShutdown({ try await prepare() }) else { return }
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await parts.supervisor.run() }
+            group.addTask { try await parts.gateway.run() }
+            // Both end in their own time when they are told to; one that fails ends the other.
+            do { try await group.waitForAll() } catch {
+                group.cancelAll()
+                throw error
+            }
+        }
+    }
+
+    /// What runs once everything is ready.
+    private struct Parts {
+        let supervisor: Supervisor
+        let gateway: Gateway
     }
 
     /// Makes everything ready; nil when it was told to stop meanwhile.
-    private func prepare() async throws -> Supervisor? {
+    private func prepare() async throws -> Parts? {
         do {
             let target = try await target()
             let session = try await Session.open(target, requireSchema: false, isPatient: true)
@@ -40,13 +57,33 @@ struct SingleHost: Service {
             if plan.from == 0, target.folder != nil { try await declareDemo(session.queue) }
             let supervisor = try supervision.supervisor(
                 conninfo: target.conninfo, folder: target.folder, settings: settings, logger: logger)
-            try await announce(target, session.queue)
+            let key = try await firstKey(session.queue)
+            let deployments = try await session.queue.overview().compactMap { row in
+                row.deployment.map { (model: row.model, name: $0, workers: row.workersWanted) }
+            }
             session.connection.close()
-            return supervisor
+            var served = gateway.settings
+            served.takesOtherPort = gateway.port == nil
+            let service = Gateway(served, database: try target.configuration(), logger: logger) { port in
+                do {
+                    try announce(target, deployments, url: "\(gateway.scheme)://\(gateway.host):\(port)", key: key)
+                } catch {
+                    logger.warning("Nobody reads what is said.", metadata: ["error": "\(error)"])
+                }
+            }
+            return Parts(supervisor: supervisor, gateway: service)
         } catch {
             if Task.isCancelled { return nil }
             throw error
         }
+    }
+
+    /// A key for whoever starts the first queue; nil when there are keys already.
+    private func firstKey(_ queue: Queue) async throws -> String? {
+        guard try await queue.keys().isEmpty else { return nil }
+        let key = APIKey.random()
+        _ = try await queue.createKey(tenant: "default", name: "first", prefix: key.prefix, sha256: key.sha256)
+        return key.text
     }
 
     private func target() async throws -> DatabaseTarget {
@@ -71,13 +108,13 @@ struct SingleHost: Service {
         }
     }
 
-    private func announce(_ target: DatabaseTarget, _ queue: Queue) async throws {
-        let deployments = try await queue.overview().compactMap { row in
-            row.deployment.map { (model: row.model, name: $0, workers: row.workersWanted) }
-        }
+    private func announce(
+        _ target: DatabaseTarget, _ deployments: [(model: String, name: String, workers: Int32)], url: String, key: String?
+    ) throws {
         guard !console.options.isJSON else {
             try console.show([
-                "ready": true, "data": target.folder.map(JSONOutput.string) ?? .null,
+                "ready": true, "data": target.folder.map(JSONOutput.string) ?? .null, "url": .string(url),
+                "key": key.map(JSONOutput.string) ?? .null,
                 "deployments": .array(
                     deployments.map {
                         [
@@ -94,9 +131,13 @@ struct SingleHost: Service {
             console.note("  \(deployment.name): model \(deployment.model), workers: \(deployment.workers)")
         }
         let model = deployments.first?.model ?? "MODEL"
+        console.note("  HTTP: \(url)/v1")
+        if let key { console.note("  key, shown this once: \(key)") }
         console.note("Try in another terminal:")
         console.note("  sluice submit\(flag) --model \(model) --prompt 'Hello' --wait")
         console.note("  sluice status\(flag) --watch")
+        console.note("  curl \(url)/v1/chat/completions -H 'Authorization: Bearer \(key ?? "$KEY")' \\")
+        console.note("    -d '{\"model\": \"\(model)\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'")
         console.note("  sluice psql\(flag)")
         console.note("Ctrl-C stops everything; the data stay.")
     }

@@ -11,12 +11,14 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up",
         abstract: "Run a queue on this machine, with its own database when none is given.",
         discussion: """
-            A fresh data folder gets a model `demo` with two mock deployments, so that there is something to try. The first \
+            A fresh data folder gets a model `demo` with two mock deployments, so that there is something to try, and a key \
+            for the HTTP gateway, which is shown once. Without --port it listens on 8080, or elsewhere if that is taken. The first \
             Ctrl-C drains the workers and stops all of it; a second one ends it at once. The data stay.
             """)
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var supervision: SupervisorOptions
+    @OptionGroup var gateway: GatewayOptions
     @OptionGroup var output: OutputFlags
 
     func run() async throws {
@@ -43,11 +45,11 @@ struct UpCommand: AsyncParsableCommand {
                 services.append(server)
                 host = SingleHost(
                     source: .server(server, folder: folder), settings: settings, supervision: supervision,
-                    console: console, logger: logger)
+                    gateway: gateway, console: console, logger: logger)
             } else {
                 host = SingleHost(
                     source: .target(try await database.resolve()), settings: settings, supervision: supervision,
-                    console: console, logger: logger)
+                    gateway: gateway, console: console, logger: logger)
             }
             services.append(host)
             _ = try await ServiceRun.run(services, logger: logger)

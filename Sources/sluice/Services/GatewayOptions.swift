@@ -1,0 +1,37 @@
+import ArgumentParser
+import Gateway
+import Postgres
+
+/// Where a gateway listens.
+struct GatewayOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The address to listen on for HTTP.", valueName: "address"))
+    var host = "127.0.0.1"
+
+    @Option(help: ArgumentHelp("The port to listen on for HTTP; 0 takes any.", valueName: "port"))
+    var port: Int?
+
+    @Option(help: ArgumentHelp("A certificate chain in PEM: HTTP over TLS.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "file"))
+    var tlsKey: String?
+
+    func validate() throws {
+        guard port.map({ 0...65_535 ~= $0 }) ?? true else { throw ValidationError("--port is 0 to 65535.") }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key go together.")
+        }
+    }
+
+    /// The scheme of the gateway's address.
+    var scheme: String { tlsCertificate == nil ? "http" : "https" }
+
+    /// What the options say.
+    var settings: GatewaySettings {
+        var settings = GatewaySettings()
+        settings.host = host
+        if let port { settings.port = port }
+        if let tlsCertificate, let tlsKey { settings.certificate = (tlsCertificate, tlsKey) }
+        return settings
+    }
+}

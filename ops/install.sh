@@ -17,6 +17,8 @@ install -D -m 755 "$products/sluice" "$target/bin/sluice"
 for backend in "$products"/lib*.so; do
     install -D -m 644 "$backend" "$target/lib/sluice/backends/$(basename "$backend")"
 done
+install -D -m 644 Sources/BackendABI/include/sluice_backend.h "$target/include/sluice_backend.h"
+install -D -m 644 Plugins/backend.map "$target/share/sluice/backend.map"
 install -D -m 644 ops/samples/prompts.jsonl "$target/share/sluice/samples/prompts.jsonl"
 install -D -m 644 LICENSE "$target/share/doc/sluice/LICENSE"
 install -D -m 644 CHANGELOG.md "$target/share/doc/sluice/CHANGELOG.md"

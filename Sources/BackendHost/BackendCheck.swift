@@ -85,8 +85,8 @@ package struct BackendCheck: Sendable {
             let lines = output.split(separator: UInt8(ascii: "\n"))
             let found = lines.lazy.compactMap { BackendFinding(line: Array($0)) }.first
             guard code == 0, let found else {
-                // A sanitizer that found something ends the process after the finding was printed.
-                let rule = found == nil ? HeaderRule.process : trial.crashRule
+                // LeakSanitizer ends the process after the finding was printed.
+                let rule = found == nil ? HeaderRule.process : .memory
                 return BackendFinding(
                     trial, broke: rule, "ended the process: exit status \(code)" + ChildRun.lastWords(errors))
             }

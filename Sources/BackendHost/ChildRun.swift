@@ -31,9 +31,11 @@ enum ChildRun: Sendable {
         }
     }
 
-    /// What it wrote to standard error at last, on one line with a word before it; empty when it wrote nothing.
+    /// What it wrote to standard error at last, or the summary of a sanitizer, on one line with a word before it; empty when
+    /// it wrote nothing.
     static func lastWords(_ errors: [UInt8]) -> String {
-        let words = String(decoding: errors.suffix(500), as: UTF8.self)
+        let summary = errors.split(separator: UInt8(ascii: "\n")).last { $0.starts(with: "SUMMARY: ".utf8) }
+        let words = String(decoding: (summary ?? errors[...]).suffix(500), as: UTF8.self)
         return words.isEmpty ? "" : ", last words: " + words.map { $0.isNewline ? " " : $0 }
     }
 

@@ -37,7 +37,7 @@ extension TrialGround {
     }
 
     /// More than anything that asks no upstream takes, on whatever machine.
-    private static let atOnce = Duration.seconds(3)
+    private static let atOnce = Duration.seconds(5)
 
     private func askForReports(_ instance: BackendInstance) throws {
         let clock = ContinuousClock()

@@ -2,8 +2,9 @@ import BackendHost
 import FoundationEssentials
 import Testing
 
-/// Each trial runs in a process of `sluice`, which the same build makes.
-@Suite struct BackendCheckTests {
+/// Each trial runs in a process of `sluice`, which the same build makes. One after the other: the trials have limits of time,
+/// which dozens of them at once would use up waiting for each other.
+@Suite(.serialized) struct BackendCheckTests {
     private func check(_ file: BackendFile, _ check: BackendCheck) async throws -> [BackendFinding] {
         let limit = check.timeLimit.map {
             $0.components.seconds * 1_000 + $0.components.attoseconds / 1_000_000_000_000_000
@@ -82,7 +83,9 @@ import Testing
         settings.only = ["final-never"]
         let findings = try await check(try BackendProducts.file("mock"), settings)
         #expect(findings.map(\.rule) == [HeaderRule.finalDue.rawValue])
-        #expect(findings.first?.detail.contains("did not end in 0.3 seconds") == true)
+        // By itself, or by its parent when the machine is too busy even for that.
+        let detail = findings.first?.detail ?? ""
+        #expect(detail.contains("did not end in 0.3 seconds") || detail.hasPrefix("hung"), "\(detail)")
         #expect(settings.longest == .milliseconds(5_300))
     }
 }

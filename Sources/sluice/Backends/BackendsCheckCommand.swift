@@ -10,7 +10,8 @@ struct BackendsCheckCommand: SluiceCommand {
         discussion: """
             Each check runs in a process of its own: a backend that crashes or hangs fails that check, not you. A failure \
             comes with the sentence of sluice_backend.h that was broken. A backend that does not load, or does not start \
-            with the configuration, is not tried any further.
+            with the configuration, is not tried any further. A backend that answers at once is through in some ten \
+            seconds; one that hangs wherever it can takes as long as the time limits say.
             """)
 
     @Argument(help: "The backend's file or name.", completion: .file(extensions: ["so"]))
@@ -49,7 +50,7 @@ struct BackendsCheckCommand: SluiceCommand {
             configuration: Array(configuration.utf8), calls: calls, timeLimit: timeLimit.map { .seconds($0) })
         check.only = Set(only)
         console.note(
-            "Checking \(file.path): \(check.trials.count) checks, \(HumanFormat.duration(check.longest)) at the very most"
+            "Checking \(file.path): \(Self.counted(check.trials.count)), \(HumanFormat.duration(check.longest)) at most"
         )
         let findings = await check.run(
             file,
@@ -66,10 +67,12 @@ struct BackendsCheckCommand: SluiceCommand {
         if missing > 0 { console.note("\(missing) checks were not tried: they need one that failed.") }
         console.note(
             failures.isEmpty
-                ? "The backend passes all \(findings.count) checks."
-                : "The backend fails \(failures.count) of \(findings.count) checks.")
+                ? "The backend passes \(Self.counted(findings.count))."
+                : "The backend fails \(failures.count) of \(Self.counted(findings.count)).")
         return failures.isEmpty ? .ok : .failed
     }
+
+    private static func counted(_ checks: Int) -> String { checks == 1 ? "1 check" : "\(checks) checks" }
 
     private func show(_ findings: [BackendFinding], _ console: Console) throws {
         var table = TextTable([

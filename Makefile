@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 STRICT ?=
 WARNINGS_ARE_ERRORS := -Xswiftc -warnings-as-errors
 
-.PHONY: help setup build demo test check lint install clean
+.PHONY: help setup build demo test check lint sanitize install clean
 .DEFAULT_GOAL := help
 # Two runs of SwiftPM wait for each other anyway.
 .NOTPARALLEL:
@@ -32,8 +32,11 @@ check: setup lint ## format, warnings as errors, and the rules of the repository
 lint:
 	@swift format lint --strict --parallel -r Package.swift Sources Plugins Tests
 
+sanitize: setup ## run the checker, the backends and the tests of their host under AddressSanitizer, once
+	@ops/sanitize.sh
+
 install: setup ## install below PREFIX= (default /usr/local), to run without the Swift toolchain
 	@ops/install.sh $(PREFIX)
 
 clean: ## remove everything that was built
-	@rm -rf .build
+	@rm -rf .build .build-sanitize

@@ -331,7 +331,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Queue", "Postgres",
+                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Gateway", "Queue", "Postgres",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),

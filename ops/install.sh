@@ -24,6 +24,8 @@ if [ -n "${SLUICE_LLAMA:-}" ]; then
         install -D -m 644 "$SLUICE_LLAMA/libllama/lib/$library" "$target/lib/sluice/llama/$library"
     done
 fi
+install -D -m 644 Sources/BackendABI/include/sluice_backend.h "$target/include/sluice_backend.h"
+install -D -m 644 Plugins/backend.map "$target/share/sluice/backend.map"
 install -D -m 644 ops/samples/prompts.jsonl "$target/share/sluice/samples/prompts.jsonl"
 install -D -m 644 LICENSE "$target/share/doc/sluice/LICENSE"
 install -D -m 644 CHANGELOG.md "$target/share/doc/sluice/CHANGELOG.md"

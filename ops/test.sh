@@ -9,6 +9,10 @@ source ops/llama-environment.sh
 # A real embedding model, for the tests that have one; without it they are left out, and say so.
 if [ -n "${SLUICE_LLAMA:-}" ] && minilm=$(ops/minilm.sh); then export SLUICE_MINILM=$minilm; fi
 
+# Clients other people wrote, to try the gateway with.
+SLUICE_CLIENTS=$(ops/clients.sh)
+export SLUICE_CLIENTS
+
 log=.build/test.log
 read -ra flags <<<"${FLAGS:-}"
 ops/build.sh --build-tests "${flags[@]}"

@@ -15,12 +15,14 @@ package enum SQLFiles {
         Migration(version: 1, name: "0001_schema", sql: PackageResources._001_schema_sql),
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
+        Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
     package static let functions: [(name: String, sql: [UInt8])] = [
         ("registers", PackageResources.registers_sql),
         ("admin", PackageResources.admin_sql),
+        ("backends", PackageResources.backends_sql),
         ("enqueue", PackageResources.enqueue_sql),
         ("claim", PackageResources.claim_sql),
         ("finish", PackageResources.finish_sql),

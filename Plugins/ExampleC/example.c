@@ -10,8 +10,7 @@
 typedef struct job {
     struct job *next;
     uint64_t id;
-    size_t size;    /* of the request */
-    int is_request; /* whether it looked like one */
+    size_t size; /* of the request */
 } job;
 
 struct sluice_instance {
@@ -28,29 +27,30 @@ static const sluice_host *host;
 static void say(sluice_buffer_lent *to, const char *text) { to->size = (size_t)snprintf((char *)to->data, to->capacity, "%s", text); }
 
 static void answer(uint64_t id, int32_t status, const char *text, size_t tokens) {
-    sluice_bytes_borrowed bytes = {(const uint8_t *)text, strlen(text)};
+    sluice_bytes_borrowed bytes = {(const uint8_t *)text, strlen(text)}, none = {NULL, 0};
     sluice_usage usage = {tokens, 1};
-    sluice_final_borrowed final = {sizeof final, status, 0, status == SLUICE_OK ? &usage : NULL, {NULL, 0}, {NULL, 0}};
-    if (status == SLUICE_OK) final.body = bytes; else final.message = bytes;
-    host->on_final(id, &final);
+    sluice_final_borrowed good = {sizeof good, SLUICE_OK, 0, &usage, bytes, none};
+    sluice_final_borrowed bad = {sizeof bad, status, 0, NULL, none, bytes};
+    host->on_final(id, status == SLUICE_OK ? &good : &bad);
 }
 
+/* Answers until it is to stop; what is left then is answered as cancelled. */
 static void *work(void *argument) {
     sluice_instance *self = argument;
+    char text[256];
     pthread_mutex_lock(&self->lock);
     for (;;) {
         while (!self->first && !self->stopping) pthread_cond_wait(&self->wake, &self->lock);
-        if (self->stopping) break;
         job *next = self->first;
+        int is_over = self->stopping;
+        if (!next) break;
         if (!(self->first = next->next)) self->last = &self->first;
         self->answered++;
         pthread_mutex_unlock(&self->lock);
-        char text[256];
+        if (host->is_cancelled(next->id)) is_over = 1;
         snprintf(text, sizeof text, "{\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
                  "\"assistant\",\"content\":\"You sent %zu bytes.\"},\"finish_reason\":\"stop\"}]}", next->size);
-        if (host->is_cancelled(next->id)) answer(next->id, SLUICE_CANCELLED, "cancelled", 0);
-        else if (!next->is_request) answer(next->id, SLUICE_INVALID_REQUEST, "not a JSON object with messages", 0);
-        else answer(next->id, SLUICE_OK, text, next->size / 4);
+        answer(next->id, is_over ? SLUICE_CANCELLED : SLUICE_OK, is_over ? "cancelled" : text, next->size / 4);
         free(next);
         pthread_mutex_lock(&self->lock);
     }
@@ -61,17 +61,15 @@ static void *work(void *argument) {
 /* Not a JSON parser, but a bracket counter that knows strings: whether `b` is one closed object that mentions messages. A
  * real backend parses. */
 static int looks_like_request(sluice_bytes_borrowed b) {
-    size_t depth = 0, i = 0, end = b.size;
+    size_t depth = 0, end = b.size;
     int in_text = 0, found = 0;
-    while (end > 0 && strchr(" \t\r\n", b.data[end - 1]) && b.data[end - 1]) end--;
-    for (; i < end; i++) {
+    while (end > 0 && memchr(" \t\r\n", b.data[end - 1], 4)) end--;
+    for (size_t i = 0; i < end; i++) {
         uint8_t c = b.data[i];
-        if (c >= 0xfe || c == 0 || (depth == 0 && c != '{')) return 0; /* never in UTF-8, never in JSON, not an object */
+        if (c >= 0xf5 || c == 0 || (depth == 0 && c != '{')) return 0; /* never in UTF-8, never in JSON, not an object */
         if (in_text && c == '\\') i++;
-        else if (c == '"') {
-            in_text = !in_text;
-            if (in_text && depth == 1 && end - i > 10 && !memcmp(b.data + i, "\"messages\"", 10)) found = 1;
-        } else if (!in_text && (c == '{' || c == '[')) depth++;
+        else if (c == '"' && (in_text = !in_text)) found |= end - i > 10 && !memcmp(b.data + i, "\"messages\"", 10);
+        else if (!in_text && (c == '{' || c == '[')) depth++;
         else if (!in_text && (c == '}' || c == ']') && --depth == 0) return found && i + 1 == end;
     }
     return 0;
@@ -79,43 +77,37 @@ static int looks_like_request(sluice_bytes_borrowed b) {
 
 static int32_t create(sluice_bytes_borrowed config, uint32_t slots, sluice_instance **out, sluice_buffer_lent *error) {
     (void)slots;
-    if (config.size != 0 && !(config.size == 2 && !memcmp(config.data, "{}", 2))) {
-        say(error, "the example has no settings: give it {} or nothing");
-        return SLUICE_INVALID_REQUEST;
-    }
-    sluice_instance *self = calloc(1, sizeof *self);
+    if (config.size != 0 && !(config.size == 2 && !memcmp(config.data, "{}", 2)))
+        return say(error, "the example has no settings: give it {} or nothing"), SLUICE_INVALID_REQUEST;
+    sluice_instance *self = malloc(sizeof *self);
     if (!self) return say(error, "out of memory"), SLUICE_OVERLOADED;
-    self->last = &self->first;
-    pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->wake, NULL);
+    *self = (sluice_instance){.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .last = &self->first};
     if (pthread_create(&self->thread, NULL, work, self)) return free(self), say(error, "no thread"), SLUICE_OVERLOADED;
     *out = self;
     return SLUICE_OK;
 }
 
-static void destroy(sluice_instance *self) {
+static void push(sluice_instance *self, job *next) { /* NULL tells the thread to stop */
     pthread_mutex_lock(&self->lock);
-    self->stopping = 1;
+    if (next) *self->last = next, self->last = &next->next; else self->stopping = 1;
     pthread_cond_signal(&self->wake);
     pthread_mutex_unlock(&self->lock);
+}
+
+static void destroy(sluice_instance *self) {
+    push(self, NULL);
     pthread_join(self->thread, NULL);
-    for (job *next; self->first; self->first = next) next = self->first->next, free(self->first);
-    pthread_cond_destroy(&self->wake);
-    pthread_mutex_destroy(&self->lock);
     free(self);
 }
 
 static int32_t execute(sluice_instance *self, const sluice_call_borrowed *call) {
     if (call->kind != SLUICE_CHAT) return SLUICE_UNSUPPORTED;
+    if (!looks_like_request(call->body)) /* what is known at once may be answered from here */
+        return answer(call->call_id, SLUICE_INVALID_REQUEST, "not a JSON object with messages", 0), SLUICE_OK;
     job *next = malloc(sizeof *next);
     if (!next) return SLUICE_OVERLOADED;
-    /* The body is borrowed: what is needed of it is taken now. */
-    *next = (job){NULL, call->call_id, call->body.size, looks_like_request(call->body)};
-    pthread_mutex_lock(&self->lock);
-    *self->last = next;
-    self->last = &next->next;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->lock);
+    *next = (job){NULL, call->call_id, call->body.size}; /* the body is borrowed: take what is needed of it */
+    push(self, next);
     return SLUICE_OK;
 }
 

@@ -32,7 +32,7 @@ extension Backend {
         var error = unsafe sluice_buffer_lent(data: memory.baseAddress, capacity: memory.count, size: 0)
         var instance: OpaquePointer?
         let status = unsafe configuration.withUnsafeBufferPointer { bytes in
-            let text = unsafe sluice_bytes_borrowed(data: bytes.baseAddress, size: bytes.count)
+            let text = unsafe sluice_bytes_borrowed(data: bytes.isEmpty ? nil : bytes.baseAddress, size: bytes.count)
             return unsafe table.pointer.pointee.create(text, UInt32(slots), &instance, &error)
         }
         guard status == 0, let made = unsafe instance else {

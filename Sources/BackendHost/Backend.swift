@@ -18,6 +18,13 @@ package struct Backend: Sendable {
     /// sizes are compared before anything else of it is used.
     /// - Throws: what `verify` throws, `notLoadable`, `noEntry`, `abiMismatch` naming both versions, `badDescriptor`.
     package static func load(_ file: BackendFile) throws(BackendError) -> Backend {
+        try unsafe load(file, host: HostTable.pointer)
+    }
+
+    /// Loads a backend as a host with that table would, one of the major version `expectedMajor`.
+    static func load(
+        _ file: BackendFile, host: UnsafePointer<sluice_host>, expectedMajor: UInt32 = SLUICE_ABI_MAJOR
+    ) throws(BackendError) -> Backend {
         try file.recheck()
         guard let library = unsafe dlopen(file.path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
             throw BackendError(.notLoadable, "the backend cannot be loaded", ["path": file.path], cause: linkerError())
@@ -31,7 +38,7 @@ package struct Backend: Sendable {
         }
         typealias Entry = @convention(c) (UnsafePointer<sluice_host>?) -> UnsafePointer<sluice_backend>?
         let entry = unsafe unsafeBitCast(symbol, to: Entry.self)
-        guard let table = unsafe entry(HostTable.pointer) else {
+        guard let table = unsafe entry(host) else {
             throw BackendError(
                 .abiMismatch,
                 "the backend refused this host",
@@ -40,7 +47,7 @@ package struct Backend: Sendable {
         }
         let major = unsafe table.pointee.abi_major
         let minor = unsafe table.pointee.abi_minor
-        guard major == SLUICE_ABI_MAJOR else {
+        guard major == expectedMajor else {
             throw BackendError(
                 .abiMismatch,
                 "the backend was built for another version of the ABI",

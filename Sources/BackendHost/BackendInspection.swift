@@ -1,7 +1,6 @@
 internal import Domain
 internal import JSONText
 internal import Subprocess
-internal import SystemPackage
 
 /// What a backend's file says about itself, found out in a short-lived process, because loading a library runs its code.
 package struct BackendInspection: Sendable, Hashable {
@@ -22,16 +21,8 @@ package struct BackendInspection: Sendable, Hashable {
         command: [String],
         timeLimit: Duration = .seconds(10)
     ) async throws(BackendError) -> BackendInspection {
-        let ending = await withTaskGroup(of: Ending.self) { group in
-            group.addTask { await child(command) }
-            group.addTask {
-                do { try await Task.sleep(for: timeLimit) } catch { return .cancelled }
-                return .timedOut
-            }
-            let first = await group.next() ?? .cancelled
-            group.cancelAll()
-            return first
-        }
+        let ending = await ChildRun.run(
+            command, timeLimit: timeLimit, environment: .custom([:] as [Environment.Key: String]))
         func failure(_ message: String, _ cause: String? = nil) -> BackendError {
             BackendError(.inspectionFailed, message, ["path": file.path], cause: cause)
         }
@@ -39,14 +30,18 @@ package struct BackendInspection: Sendable, Hashable {
         case .timedOut: throw failure("the backend hung while it was inspected", "no answer in \(timeLimit)")
         case .cancelled: throw failure("the inspection was cancelled")
         case .notStarted(let cause): throw failure("the inspecting process could not be run", cause)
-        case .crashed(let signal, let lastWords):
-            throw failure("the backend crashed while it was inspected", "signal \(signal)" + lastWords)
-        case .exited(let code, let lastWords) where code != 0:
-            throw failure("the backend ended the process that inspected it", "exit status \(code)" + lastWords)
-        case .exited(_, let lastWords):
-            throw failure("the inspecting process printed no result", lastWords.isEmpty ? nil : lastWords)
-        case .printed(let line):
-            let found = try BackendInspection(line: line, path: file.path)
+        case .crashed(let signal, let errors):
+            throw failure("the backend crashed while it was inspected", "signal \(signal)" + ChildRun.lastWords(errors))
+        case .exited(let code, _, let errors) where code != 0:
+            throw failure(
+                "the backend ended the process that inspected it", "exit status \(code)" + ChildRun.lastWords(errors))
+        case .exited(_, let output, let errors):
+            // The library may have printed something of its own: the result is the last line.
+            guard let line = output.split(separator: UInt8(ascii: "\n")).last else {
+                let words = ChildRun.lastWords(errors)
+                throw failure("the inspecting process printed no result", words.isEmpty ? nil : words)
+            }
+            let found = try BackendInspection(line: Array(line), path: file.path)
             guard found.file.sha256 == file.sha256 else {
                 throw BackendFile.mismatch(path: file.path, recorded: file.sha256, found: found.file.sha256)
             }
@@ -83,39 +78,6 @@ package struct BackendInspection: Sendable, Hashable {
 }
 
 extension BackendInspection {
-    private enum Ending: Sendable {
-        case printed([UInt8])
-        case crashed(signal: Int32, lastWords: String)
-        case exited(Int32, lastWords: String)
-        case notStarted(String)
-        case timedOut, cancelled
-    }
-
-    private static func child(_ command: [String]) async -> Ending {
-        guard let program = command.first else { return .notStarted("the command is empty") }
-        do {
-            let result = try await Subprocess.run(
-                .path(FilePath(program)),
-                arguments: Arguments(Array(command.dropFirst())),
-                environment: .custom([:] as [Environment.Key: String]),
-                output: .bytes(limit: 65_536),
-                error: .bytes(limit: 65_536)
-            )
-            let words = String(decoding: result.standardError.suffix(500), as: UTF8.self)
-            let lastWords = words.isEmpty ? "" : ", last words: " + words.map { $0.isNewline ? " " : $0 }
-            switch result.terminationStatus {
-            case .signaled(let signal): return .crashed(signal: signal, lastWords: lastWords)
-            case .exited(let code):
-                // The library may have printed something of its own: the result is the last line.
-                let lines = result.standardOutput.split(separator: UInt8(ascii: "\n"))
-                guard code == 0, let line = lines.last else { return .exited(code, lastWords: lastWords) }
-                return .printed(Array(line))
-            }
-        } catch {
-            return .notStarted("\(error)")
-        }
-    }
-
     /// Reads what `describe` wrote.
     private init(line: [UInt8], path: String) throws(BackendError) {
         func malformed() -> BackendError {
@@ -146,19 +108,5 @@ extension BackendInspection {
             maximumConcurrency: concurrency,
             preferredBatch: batch
         )
-    }
-}
-
-extension Array<UInt8> {
-    /// Appends an object of texts.
-    fileprivate mutating func append(members: [(String, String)]) {
-        append(UInt8(ascii: "{"))
-        for (index, member) in members.enumerated() {
-            if index > 0 { append(UInt8(ascii: ",")) }
-            appendJSONString(member.0)
-            append(UInt8(ascii: ":"))
-            appendJSONString(member.1)
-        }
-        append(UInt8(ascii: "}"))
     }
 }

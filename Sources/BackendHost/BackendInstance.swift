@@ -163,10 +163,23 @@ extension BackendInstance {
     /// Whether the last report was more than nothing and no JSON object.
     var lastReportWasDropped: Bool { droppedReport.load(ordering: .relaxed) }
 
-    /// Cancels calls that are not open, as a race with their finals may; for the conformance check.
-    func cancelUnknownCalls() {
-        for id in [CallID(0), CallID(.max), CallID(generation: 1, table: 0, slot: 0)] where openCalls == 0 {
-            unsafe parts.functions.cancel(parts.instance, id.raw)
+    /// Cancels calls that were never begun; for the conformance check.
+    func cancelCallsNotBegun() {
+        let ahead = (0..<slots).map { slot in
+            let generation = unsafe parts.table.pointee.withCall(slot) { $0.generation }
+            return unsafe CallID(generation: generation &+ 1_000, table: parts.table.pointee.number, slot: slot)
+        }
+        for id in [CallID(0), CallID(.max)] + ahead { unsafe parts.functions.cancel(parts.instance, id.raw) }
+    }
+
+    /// Cancels the last call of every slot that has ended, as a race with its final may; for the conformance check.
+    func cancelEndedCalls() {
+        for slot in 0..<slots {
+            let id: CallID? = unsafe parts.table.pointee.withCall(slot) { call in
+                guard call.phase == .idle || call.phase == .ended, call.generation > 0 else { return nil }
+                return unsafe CallID(generation: call.generation, table: parts.table.pointee.number, slot: slot)
+            }
+            if let id { unsafe parts.functions.cancel(parts.instance, id.raw) }
         }
     }
 

@@ -4,10 +4,12 @@
 ///
 /// This and two lines make a backend, with `sluice_backend_entry` the one exported symbol:
 ///
+/// ```swift
 /// @c(sluice_backend_entry)
 /// public func entry(_ host: UnsafePointer<sluice_host>?) -> UnsafePointer<sluice_backend>? {
-/// unsafe BackendEntry.table(for: MyService.self, host)
+///     BackendEntry.table(for: MyService.self, host)
 /// }
+/// ```
 public protocol BackendService: Sendable {
     /// What the backend is and can do.
     ///

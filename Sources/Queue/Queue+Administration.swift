@@ -57,9 +57,6 @@ extension Queue {
     private static let wantedStatement = Statement(
         "wanted_workers",
         "select d.name, d.workers, d.revision, d.backend from sluice.deployment d order by d.id")
-    private static let recordBackendStatement = Statement(
-        "record_backend",
-        "select sluice.record_backend($1::text, $2::text, $3::text, $4::text, $5::text[], $6::boolean)")
     private static let invariantsStatement = Statement(
         "check_invariants", "select invariant, violations from sluice.check_invariants()")
 
@@ -121,23 +118,6 @@ extension Queue {
             for row in rows { found.append(try DeploymentOverview(row)) }
             return found
         }
-    }
-
-    /// Records the file of a backend by its SHA-256 when it is first seen, or to replace what is recorded.
-    ///
-    /// - Returns: the SHA-256 that may be loaded.
-    package func recordBackend(
-        _ name: String, sha256: String, version: String, abi: String, capabilities: [String], replacing: Bool = false
-    ) async throws(QueueError) -> String {
-        let rows = try await call(Self.recordBackendStatement) {
-            $0.append(name)
-            $0.append(sha256)
-            $0.append(version)
-            $0.append(abi)
-            $0.append(capabilities)
-            $0.append(replacing)
-        }
-        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// What must always hold, and how often it does not. Reads everything.

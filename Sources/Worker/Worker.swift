@@ -14,8 +14,8 @@ import Synchronization
 /// nothing any more. It throws `WorkerEnd` when it ends otherwise; its leases are then returned by whoever notices first:
 /// itself, its parent, or the reaper.
 package final class Worker: Service {
-    private let settings: WorkerSettings
-    private let logger: Logger
+    let settings: WorkerSettings
+    let logger: Logger
     private let drain = Signal()
 
     /// A worker that will do as `settings` say.
@@ -55,7 +55,7 @@ package final class Worker: Service {
                 defer { beating.withLock { $0 = false } }
                 let board = try slotBoard(registration)
                 board?.registered(worker: registration.worker)
-                let instance = try await load(registration, queue)
+                let instance = try await loadBackend(registration, queue)
                 loop = WorkLoop(
                     settings: settings, registration: registration, queue: queue, link: link, instance: instance,
                     board: board, logger: logger)
@@ -96,30 +96,6 @@ package final class Worker: Service {
     private func slotBoard(_ registration: WorkerRegistration) throws -> SlotBoard? {
         guard let path = settings.slotBoardPath else { return nil }
         return try SlotBoard(path: path, slots: Int(registration.slots))
-    }
-
-    /// Loads the backend on a thread of its own choice: anything may happen in there.
-    @concurrent private func load(_ registration: WorkerRegistration, _ queue: Queue) async throws -> BackendInstance {
-        do {
-            let path = try BackendFile.locate(registration.backend, in: settings.backendDirectories)
-            let file = try BackendFile.verify(
-                path: path, allowedDirectories: settings.backendDirectories, expectedSHA256: registration.backendSHA256)
-            let backend = try Backend.load(file)
-            let allowed = try await queue.recordBackend(
-                registration.backend, sha256: file.sha256, version: backend.descriptor.version,
-                abi: "\(backend.descriptor.abi)", capabilities: backend.descriptor.capabilities.map(\.rawValue).sorted()
-            )
-            guard allowed == file.sha256 else {
-                throw WorkerEnd(
-                    .backendRefused,
-                    "\(path) is not the file recorded for backend \(registration.backend); if the change is meant, run"
-                        + " `sluice backends record \(registration.backend)`.")
-            }
-            let slots = min(Int(registration.slots), backend.descriptor.maximumConcurrency)
-            return try backend.makeInstance(configuration: registration.configuration, slots: slots)
-        } catch let error as BackendError {
-            throw WorkerEnd(.backendRefused, "\(error)")
-        }
     }
 
     private func keepAlive(

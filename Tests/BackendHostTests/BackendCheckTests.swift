@@ -1,49 +1,91 @@
 import BackendHost
+import FoundationEssentials
 import Testing
 
+/// Each trial runs in a process of `sluice`, which the same build makes. One after the other: the trials have limits of time,
+/// which dozens of them at once would use up waiting for each other.
 @Suite(.serialized) struct BackendCheckTests {
+    private func check(_ file: BackendFile, _ check: BackendCheck) async throws -> [BackendFinding] {
+        let limit = check.timeLimit.map {
+            $0.components.seconds * 1_000 + $0.components.attoseconds / 1_000_000_000_000_000
+        }
+        return await check.run(
+            file,
+            command: [
+                BackendProducts.directory + "/sluice", "backends", "trial", file.path,
+                String(decoding: check.configuration, as: UTF8.self), "\(check.calls)", "\(limit ?? 0)",
+            ])
+    }
+
     @Test(arguments: ["mock", "ExampleC"]) func theBackendsOfThePackagePass(name: String) async throws {
-        let findings = await BackendCheck(calls: 500).run(try BackendProducts.file(name))
+        let findings = try await check(try BackendProducts.file(name), BackendCheck(calls: 1_000))
         #expect(findings.filter { !$0.passed } == [])
-        #expect(findings.count >= 11)
+        #expect(findings.map(\.check) == BackendTrial.catalogue.map(\.name))
     }
 
     @Test func aMockThatWaitsPassesToo() async throws {
-        let check = BackendCheck(configuration: Array("{\"latency_ms\":1}".utf8), calls: 300)
-        #expect(await check.run(try BackendProducts.file("mock")).filter { !$0.passed } == [])
+        let settings = BackendCheck(configuration: Array("{\"latency_ms\":1}".utf8), calls: 300)
+        #expect(try await check(try BackendProducts.file("mock"), settings).filter { !$0.passed } == [])
+    }
+
+    @Test func theBrokenBackendIsSoundWhenNothingIsBroken() async throws {
+        let findings = try await check(try await BackendProducts.broken(), BackendCheck(calls: 1_000))
+        #expect(findings.filter { !$0.passed } == [])
+    }
+
+    @Test(arguments: BrokenSentence.all) func everyCheckCanFail(_ broken: BrokenSentence) async throws {
+        var settings = BackendCheck(calls: 2_000)
+        if broken.hangs { settings.timeLimit = .milliseconds(1_500) }
+        settings.only = [broken.check]
+        let findings = try await check(try await BackendProducts.broken(broken.definition), settings)
+        #expect(findings.map(\.check) == [broken.check])
+        #expect(findings.first?.passed == false, "\(findings)")
+        #expect(findings.first?.rule == broken.rule.rawValue, "\(findings)")
+    }
+
+    @Test func thereIsABrokenBackendForEveryCheckAndEverySentence() {
+        #expect(Set(BrokenSentence.all.map(\.check)) == Set(BackendTrial.catalogue.map(\.name)))
+        #expect(Set(BrokenSentence.all.map(\.rule)) == Set(HeaderRule.allCases))
+        #expect(Set(BrokenSentence.all.map(\.definition)).count == BrokenSentence.all.count)
+    }
+
+    /// Comments are read as running text: line ends and the stars before lines count as a space.
+    @Test func everySentenceIsInTheHeader() throws {
+        let url = URL(filePath: TemporaryFolder.headerFolder + "/sluice_backend.h")
+        let text = String(decoding: try Data(contentsOf: url), as: UTF8.self)
+        let words = text.split(whereSeparator: \.isWhitespace).filter { !["*", "/*", "*/"].contains($0) }
+        let running = words.joined(separator: " ")
+        for rule in HeaderRule.allCases { #expect(running.contains(rule.rawValue), "\(rule)") }
     }
 
     @Test(arguments: [
-        ("double_final", "once"), ("late_chunk", "once"), ("garbage", "once"), ("leak", "grow"),
+        ("double_final", "double-final"), ("late_chunk", "double-final"), ("garbage", "answers"), ("leak", "growth"),
     ])
-    func aFaultIsFound(fault: String, finding: String) async throws {
-        let check = BackendCheck(configuration: Array("{\"faults\":{\"\(fault)\":1}}".utf8), calls: 300)
-        let failed = await check.run(try BackendProducts.file("mock")).filter { !$0.passed }
-        #expect(failed.contains { $0.name.contains(finding) }, "\(failed)")
+    func aFaultOfTheMockIsFound(fault: String, name: String) async throws {
+        var settings = BackendCheck(configuration: Array("{\"faults\":{\"\(fault)\":1}}".utf8), calls: 300)
+        settings.only = [name]
+        let failed = try await check(try BackendProducts.file("mock"), settings).filter { !$0.passed }
+        #expect(failed.map(\.check) == [name])
+    }
+
+    @Test func whatDoesNotLoadOrStartIsNotTriedAnyFurther() async throws {
+        let unloadable = try await check(try await BackendProducts.broken("MAJOR=9"), BackendCheck())
+        #expect(unloadable.map(\.check) == ["exports", "loads"])
+        #expect(unloadable.last?.detail.contains("backend_abi 9.0") == true)
+        #expect(unloadable.last?.detail.contains("host_abi 1.") == true)
+        let unstartable = try await check(try await BackendProducts.broken("UNWELL"), BackendCheck())
+        #expect(unstartable.last?.check == "starts" && unstartable.last?.passed == false)
     }
 
     @Test func aHangIsFoundInBoundedTime() async throws {
-        let check = BackendCheck(
-            configuration: Array("{\"faults\":{\"hang\":1}}".utf8),
-            calls: 10,
-            timeLimit: .milliseconds(300)
-        )
-        let findings = await check.run(try BackendProducts.file("mock"))
-        #expect(findings.last?.passed == false)
-        #expect(findings.last?.detail == "did not end in time")
-    }
-
-    @Test func aBadBackendFailsWhatItBreaks() async throws {
-        let findings = await BackendCheck(calls: 500).run(try await BackendProducts.puppet("LEAK"))
-        let failed = findings.filter { !$0.passed }.map(\.name)
-        #expect(failed.contains("refuses bodies it cannot read as invalid_request"))
-        #expect(failed.contains("refuses kinds it does not offer as unsupported"))
-        #expect(failed.contains("reports health and statistics as JSON objects"))
-        #expect(failed.contains("does not grow with the number of calls"))
-    }
-
-    @Test func whatCannotBeLoadedGetsOneFinding() async throws {
-        let findings = await BackendCheck().run(try await BackendProducts.puppet("NO_ENTRY"))
-        #expect(findings.filter(\.passed) == [])
+        var settings = BackendCheck(
+            configuration: Array("{\"faults\":{\"hang\":1}}".utf8), calls: 10, timeLimit: .milliseconds(300))
+        settings.only = ["final-never"]
+        let findings = try await check(try BackendProducts.file("mock"), settings)
+        #expect(findings.map(\.rule) == [HeaderRule.finalDue.rawValue])
+        // By itself, or by its parent when the machine is too busy even for that.
+        let detail = findings.first?.detail ?? ""
+        #expect(detail.contains("did not end in 0.3 seconds") || detail.hasPrefix("hung"), "\(detail)")
+        #expect(settings.longest == .milliseconds(5_300))
     }
 }

@@ -30,6 +30,13 @@ enum BackendProducts {
         return try BackendFile.verify(path: path, allowedDirectories: [folder.path])
     }
 
+    /// A library of `broken.c.txt`, compiled with these definitions.
+    static func broken(_ definitions: String...) async throws -> BackendFile {
+        let folder = try TemporaryFolder()
+        let path = try await folder.compile(PackageResources.broken_c_txt, definitions)
+        return try BackendFile.verify(path: path, allowedDirectories: [folder.path])
+    }
+
     /// A call of the job number the puppet knows.
     static func call(_ job: Int64, streaming: Bool = false) -> BackendCall {
         BackendCall(job: 1_000 + job, attempt: 1, kind: .chat, body: Array("{}".utf8), isStreaming: streaming)
@@ -38,6 +45,10 @@ enum BackendProducts {
 
 /// A folder under the temporary one; left for the system to clean, since libraries in it stay loaded.
 struct TemporaryFolder {
+    /// Where `sluice_backend.h` is.
+    static let headerFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Sources/BackendABI/include").path
+
     let path: String
 
     init() throws {
@@ -61,12 +72,10 @@ struct TemporaryFolder {
     func compile(_ source: [UInt8], _ definitions: [String], library: Bool = true) async throws -> String {
         let input = try write("source.c", source)
         let output = path + (library ? "/libPuppet.so" : "/program")
-        let header = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Sources/BackendABI/include").path
         let result = try await run(
             .name("cc"),
             arguments: Arguments(
-                ["-w", "-O1", "-fvisibility=hidden", "-I", header] + (library ? ["-shared", "-fPIC"] : [])
+                ["-w", "-O1", "-fvisibility=hidden", "-I", Self.headerFolder] + (library ? ["-shared", "-fPIC"] : [])
                     + definitions.map { "-D" + $0 } + ["-o", output, input, "-lpthread", "-ldl"]
             ),
             output: .discarded,

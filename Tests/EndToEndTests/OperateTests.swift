@@ -76,13 +76,4 @@ import TestSupport
             #expect(refused.errors.contains("99.7"))
         }
     }
-
-    @Test func `backends are listed, and the mock passes the check`() async throws {
-        let list = try await sluice("backends", "list", "--json")
-        #expect(list.status == 0)
-        #expect(try list.lines.map(json).contains { $0["name"] == .string("mock") }, "\(list.output)")
-        let check = try await sluice("backends", "check", "mock", "--calls", "200", "--json")
-        #expect(check.status == 0, "\(check.output)")
-        #expect(try check.lines.map(json).allSatisfy { $0["status"] == .string("ok") })
-    }
 }

@@ -18,6 +18,10 @@ struct RunningQueue: Sendable {
     let url: String
     let connection: Connection
     let queue: Queue
+    /// Where its gateway is.
+    let gateway: String
+    /// A key of the tenant `default`.
+    let key: String
 
     /// Runs `body` beside a `sluice up`, and stops that whatever comes of it.
     static func with<Result: Sendable>(
@@ -43,9 +47,12 @@ struct RunningQueue: Sendable {
         let teardown = options.teardownSequence
         return try await Subprocess.run(up, input: .none, output: .sequence, error: .discarded) { execution in
             var said = execution.standardOutput.makeAsyncIterator()
-            guard try await said.next() != nil else { throw NotUp() }
+            guard let line = try await said.next() else { throw NotUp() }
             do {
-                let result = try await body(RunningQueue(url: url, connection: connection, queue: queue))
+                let words = try line.withUnsafeBytes { try JSONDecoder().decode(Words.self, from: Data($0)) }
+                let result = try await body(
+                    RunningQueue(
+                        url: url, connection: connection, queue: queue, gateway: words.url, key: words.key ?? ""))
                 await execution.teardown(using: teardown)
                 return result
             } catch {
@@ -78,6 +85,12 @@ struct RunningQueue: Sendable {
             "SLUICE_DATABASE_URL": nil, "SLUICE_DATA": nil, "SLUICE_CONFIG": nil, "SLUICE_BACKENDS": nil,
             "NO_COLOR": "1",
         ])
+    }
+
+    /// What `sluice up --json` says.
+    private struct Words: Decodable {
+        var url: String
+        var key: String?
     }
 
     /// The queue did not come up.

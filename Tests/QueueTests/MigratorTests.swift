@@ -5,10 +5,12 @@ import Testing
 
 /// Each test migrates a database of its own.
 struct MigratorTests {
+    private static let names = ["0001_schema", "0002_streams", "0003_gateway", "0004_backends"]
+
     @Test(.database) func `from nothing it makes the schema`() async throws {
         let connection = try await Corner.connect()
         let plan = try await Migrator(connection).migrate()
-        #expect(plan.from == 0 && plan.migrations == ["0001_schema", "0002_streams", "0003_gateway"] && plan.replacesFunctions)
+        #expect(plan.from == 0 && plan.migrations == Self.names && plan.replacesFunctions)
         try await Migrator(connection).check()
         #expect(try await Queue(connection).overview().isEmpty)
     }
@@ -22,7 +24,7 @@ struct MigratorTests {
 
     @Test(.database) func `a plan changes nothing`() async throws {
         let connection = try await Corner.connect()
-        #expect(try await Migrator(connection).plan().migrations == ["0001_schema", "0002_streams", "0003_gateway"])
+        #expect(try await Migrator(connection).plan().migrations == Self.names)
         #expect(try await connection.value("select to_regnamespace('sluice') is null"))
     }
 
@@ -78,7 +80,7 @@ struct MigratorTests {
         await #expect(throws: QueueError.self) { try await Migrator(one).migrate() }
         #expect(try await one.value("select to_regclass('sluice.job') is null"))
         try await one.execute(script: "drop schema sluice")
-        #expect(try await Migrator(two).migrate().migrations == ["0001_schema", "0002_streams", "0003_gateway"])
+        #expect(try await Migrator(two).migrate().migrations == Self.names)
     }
 
     @Test(.database) func `a read-only database is refused in a clear sentence`() async throws {

@@ -312,7 +312,8 @@ struct WorkerEndTests {
         let (old, new) = (String(repeating: "a", count: 64), String(repeating: "b", count: 64))
         func record(_ digest: String, replacing: Bool = false) async throws -> String {
             try await corner.queue.recordBackend(
-                "mock", sha256: digest, version: "1", abi: "1.0", capabilities: ["chat"], replacing: replacing)
+                "mock", BackendRecord(sha256: digest, version: "1", abi: "1.0", capabilities: ["chat"]),
+                replacing: replacing)
         }
         #expect(try await record(old) == old)
         #expect(try await record(new) == old)

@@ -65,7 +65,7 @@ enum ImportTable {
         guard isTest, allowed[target] == nil else { return allowed[target] }
         switch target {
         case "EndToEndTests", "IntegrationTests":
-            return testing.union(["Domain", "Postgres", "Queue", "UpstreamSupport"])
+            return testing.union(["Domain", "Gateway", "Postgres", "Queue", "UpstreamSupport"])
         case "TidyTests": return testing
         default:
             let tested = String(target.dropLast("Tests".count))

@@ -1,4 +1,4 @@
--- Declaring models, deployments, tenants and backends.
+-- Declaring models, deployments and tenants.
 
 create or replace function sluice.put_tenant(p_name text, p_weight int default 100) returns int language sql as $$
     insert into sluice.tenant (name, weight) values (p_name, p_weight)
@@ -86,23 +86,6 @@ begin
 end $$;
 comment on function sluice.set_share(text, int4multirange) is
     'Sets the hash buckets a deployment may claim. Its workers forget their floors at their next claim, and so find the jobs that became theirs.';
-
-create or replace function sluice.record_backend(p_name text, p_sha256 text, p_version text, p_abi text, p_capabilities text[],
-    p_replace boolean default false)
-returns text language plpgsql as $$
-declare
-    v_known text;
-begin
-    insert into sluice.backend (name, sha256, version, abi, capabilities)
-    values (p_name, p_sha256, p_version, p_abi, p_capabilities)
-    on conflict (name) do update set sha256 = excluded.sha256, version = excluded.version, abi = excluded.abi,
-        capabilities = excluded.capabilities, recorded_at = now()
-    where p_replace;
-    select b.sha256 into v_known from sluice.backend b where b.name = p_name;
-    return v_known;
-end $$;
-comment on function sluice.record_backend is
-    'Records the file of a backend by its SHA-256 when it is first seen, or with p_replace. Returns the SHA-256 that may be loaded.';
 
 create or replace function sluice.overview()
 returns table (

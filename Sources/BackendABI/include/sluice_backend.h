@@ -30,6 +30,7 @@
  *               yours that cancel() takes while calling the host.
  *   Unwinding   No C++ exception, Swift error or longjmp may leave a function of either side.
  *   Signals     The backend installs no signal handlers, never forks and never ends the process.
+ *   Memory      What a call needed is given back when it has ended: one instance answers millions of calls.
  *   Output      Standard output belongs to the host. Use host->log; standard error is kept for last words.
  *   Symbols     Export `sluice_backend_entry` alone (a linker version script) and import no symbol of the host.
  *

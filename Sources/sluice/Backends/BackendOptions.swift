@@ -28,11 +28,18 @@ struct BackendOptions: ParsableArguments {
     ///
     /// - Throws: `BackendError`.
     func inspect(_ name: String) async throws(BackendError) -> BackendInspection {
+        let file = try verify(name)
+        return try await BackendInspection.run(
+            file, command: ["/proc/self/exe", "backends", "inspect", file.path])
+    }
+
+    /// Finds and verifies the file of the backend called `name`, which may be a path.
+    ///
+    /// - Throws: `BackendError`.
+    func verify(_ name: String) throws(BackendError) -> BackendFile {
         let path = try BackendFile.locate(name, in: directories)
         // A path somebody typed names its own directory.
         let allowed = name.contains("/") ? [String(path[...(path.lastIndex(of: "/") ?? path.startIndex)])] : directories
-        let file = try BackendFile.verify(path: path, allowedDirectories: allowed)
-        return try await BackendInspection.run(
-            file, command: ["/proc/self/exe", "backends", "inspect", file.path])
+        return try BackendFile.verify(path: path, allowedDirectories: allowed)
     }
 }

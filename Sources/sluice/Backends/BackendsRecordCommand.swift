@@ -36,7 +36,13 @@ extension Queue {
     /// Records an inspected file under `name`; returns the SHA-256 that may be loaded from now on.
     func record(_ found: BackendInspection, as name: String, replacing: Bool) async throws(QueueError) -> String {
         try await recordBackend(
-            name, sha256: found.file.sha256, version: found.descriptor.version, abi: found.descriptor.abi,
-            capabilities: found.descriptor.capabilities.map(\.rawValue).sorted(), replacing: replacing)
+            name,
+            BackendRecord(
+                sha256: found.file.sha256, version: found.descriptor.version, abi: found.descriptor.abi,
+                capabilities: found.descriptor.capabilities.map(\.rawValue).sorted(),
+                canStream: found.descriptor.canStream,
+                maximumConcurrency: Int32(clamping: found.descriptor.maximumConcurrency), path: found.file.path,
+                host: ProcessEnvironment.host),
+            replacing: replacing)
     }
 }

@@ -1,13 +1,11 @@
 import Domain
 import ArgumentParser
 import BackendHost
-import Foundation
-import Terminal
 
-/// The child of a check: tries one backend and prints each finding as a line of JSON.
+/// The child of a check: runs one trial of a backend and prints its finding as a line of JSON.
 struct BackendsTrialCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "trial", abstract: "Try one backend and print each finding.", shouldDisplay: false)
+        commandName: "trial", abstract: "Try one backend and print the finding.", shouldDisplay: false)
 
     @Argument(help: "The backend's file.")
     var path: String
@@ -18,18 +16,24 @@ struct BackendsTrialCommand: AsyncParsableCommand {
     @Argument(help: "Calls of the longer trials.")
     var calls: Int
 
+    @Argument(help: "How long it may take, in milliseconds; 0 leaves it to the trial.")
+    var limit: Int
+
+    @Argument(help: "The trial.")
+    var trial: String
+
     func run() async throws {
         ProcessGuard.hardenForBackend()
         let folder = String(path[...(path.lastIndex(of: "/") ?? path.startIndex)])
         let file = try BackendFile.verify(path: path, allowedDirectories: [folder])
-        let check = BackendCheck(configuration: Array(config.utf8), calls: calls)
-        _ = await check.run(file) { finding in
-            let line: JSONOutput = [
-                "name": .string(finding.name), "passed": .bool(finding.passed), "detail": .string(finding.detail),
-            ]
-            FileHandle.standardOutput.write(Data((line.text + "\n").utf8))
+        let check = BackendCheck(
+            configuration: Array(config.utf8), calls: calls, timeLimit: limit > 0 ? .milliseconds(limit) : nil)
+        guard let finding = await check.tryOut(trial, file) else {
+            throw ValidationError("There is no trial \(trial).")
         }
+        print(finding.line)
         // The backend's threads are not waited for.
+        ProcessGuard.lookForLeaks()
         ProcessGuard.end(0)
     }
 }

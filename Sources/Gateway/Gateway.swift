@@ -8,7 +8,7 @@ import NIOCore
 import NIOSSL
 package import Postgres
 import Queue
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// The HTTP door: what existing OpenAI clients speak, and an API of its own. Any number of them can run: whatever they
 /// know is in the database.

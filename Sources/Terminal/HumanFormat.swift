@@ -1,4 +1,4 @@
-public import Domain
+import Domain
 /// Numbers as people read them.
 ///
 /// Scripts get plain numbers from `JSONOutput` instead.

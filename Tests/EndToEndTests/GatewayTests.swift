@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Gateway
+import Postgres
 import Queue
 import Subprocess
 import SystemPackage

@@ -41,7 +41,7 @@ struct ModelRoutes: Sendable {
             var names: [String] = []
             for row in try await queue.overview() where names.last != row.model { names.append(row.model) }
             return names
-        } catch let error as QueueError {
+        } catch {
             throw GatewayFailure(error)
         }
     }
@@ -60,7 +60,7 @@ struct ModelRoutes: Sendable {
         do {
             try await watch.prepare()
             id = try await queue.enqueue(job)
-        } catch let error as QueueError {
+        } catch {
             throw GatewayFailure(error)
         }
         if asked.isStreaming {
@@ -112,7 +112,7 @@ struct ModelRoutes: Sendable {
     private func cancel(_ job: Int64) async throws {
         do {
             _ = try await queue.cancel(job, reason: "its client went away")
-        } catch let error as QueueError {
+        } catch {
             throw GatewayFailure(error)
         }
     }

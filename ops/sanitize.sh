@@ -36,8 +36,8 @@ for backend in "$products"/lib*.so; do
 done
 
 printf '\nBackendHostTests\n'
-# The runner of the tests leaks a little by itself; leaks of backends are looked for above.
-ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 swift test "${build[@]}" --skip-build --disable-xctest \
+# The runner of the tests leaks a little by itself; leaks of backends are looked for above. Tests of crashes want the signal.
+ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0:handle_segv=0 timeout 1200 swift test "${build[@]}" --skip-build --disable-xctest \
     --filter '^BackendHostTests\.' >.build-sanitize/test.log 2>&1 || failed+=(BackendHostTests)
 grep -E '^(✘|✔ Test run|error:)|: (error|Fatal error):|AddressSanitizer' .build-sanitize/test.log || true
 

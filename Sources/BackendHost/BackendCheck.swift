@@ -85,10 +85,11 @@ package struct BackendCheck: Sendable {
             let lines = output.split(separator: UInt8(ascii: "\n"))
             let found = lines.lazy.compactMap { BackendFinding(line: Array($0)) }.first
             guard code == 0, let found else {
-                // LeakSanitizer ends the process after the finding was printed.
-                let rule = found == nil ? HeaderRule.process : .memory
-                return BackendFinding(
-                    trial, broke: rule, "ended the process: exit status \(code)" + ChildRun.lastWords(errors))
+                let words = ChildRun.lastWords(errors)
+                // LeakSanitizer ends the process after the finding was printed, AddressSanitizer where another would crash.
+                let rule: HeaderRule =
+                    found != nil ? .memory : words.contains("AddressSanitizer") ? trial.crashRule : .process
+                return BackendFinding(trial, broke: rule, "ended the process: exit status \(code)" + words)
             }
             if found.passed, let stray = lines.first(where: { BackendFinding(line: Array($0)) == nil }) {
                 let text = String(decoding: stray.prefix(80), as: UTF8.self)

@@ -211,7 +211,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway", "Lifeline", "Postgres",
+                "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway", "Lifeline",
+                "Postgres",
                 "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

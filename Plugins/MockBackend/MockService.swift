@@ -59,7 +59,8 @@ final class MockService: BackendService {
             let start = ContinuousClock.now
             for word in 0..<plan.answer.wordCount {
                 try await pause(start + configuration.perToken * (word + 1) - .now, plan)
-                stream(plan.answer.chunk(word, sentMilliseconds: configuration.stampsChunks ? Self.milliseconds() : nil))
+                stream(
+                    plan.answer.chunk(word, sentMilliseconds: configuration.stampsChunks ? Self.milliseconds() : nil))
             }
             stream(plan.answer.lastChunk())
         } else {

@@ -25,7 +25,8 @@ package struct StreamShape: Shape {
             laboratory.say("\(Self.streams) streams of \(Self.tokens) tokens, one every \(Self.tokenMilliseconds) ms")
             var jobs: [Int64] = []
             for _ in 0..<Self.streams {
-                var request = JobRequest(model: "bench", payload: Array(#"{"messages":[{"role":"user","content":"Go on."}]}"#.utf8))
+                var request = JobRequest(
+                    model: "bench", payload: Array(#"{"messages":[{"role":"user","content":"Go on."}]}"#.utf8))
                 request.isStreaming = true
                 jobs.append(try await database.queue.enqueue(request))
             }

@@ -17,6 +17,7 @@ package struct Gateway: Service {
     private let pool: Pool
     private let watch: JobWatch
     private let queue: Queue
+    private let departures = Departures()
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
 
@@ -37,7 +38,7 @@ package struct Gateway: Service {
 
     /// Every route, and what stands before them.
     private func router() -> Router<GatewayContext> {
-        let (counters, departures) = (RequestCounters(), Departures())
+        let counters = RequestCounters()
         let router = Router(context: GatewayContext.self)
         router.add(middleware: RequestLog(counters: counters))
         HealthRoutes(queue: queue, counters: counters).add(to: router)
@@ -72,15 +73,17 @@ package struct Gateway: Service {
         let configuration = ApplicationConfiguration(
             address: .hostname(settings.host, port: port), serverName: "sluice",
             availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections))
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(additionalChannelHandlers: [DepartureHandler(departures)]))
         let server: HTTPServerBuilder
         if let certificate = settings.certificate {
             var tls = TLSConfiguration.makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(certificate.chain).map { .certificate($0) },
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: certificate.key, format: .pem)))
             tls.minimumTLSVersion = .tlsv12
-            server = try .tls(tlsConfiguration: tls)
+            server = try .tls(http, tlsConfiguration: tls)
         } else {
-            server = .http1()
+            server = http
         }
         let application = Application(
             router: router(), server: server, configuration: configuration,

@@ -29,7 +29,8 @@ struct GatewayFailure: Error, HTTPResponseError {
 
     /// There is no such thing, or it is somebody else's: nobody is told which.
     static func notFound(_ what: String) -> GatewayFailure {
-        GatewayFailure(status: .notFound, message: "There is no \(what).", type: "invalid_request_error", code: "not_found")
+        GatewayFailure(
+            status: .notFound, message: "There is no \(what).", type: "invalid_request_error", code: "not_found")
     }
 
     static let tooLarge = GatewayFailure(
@@ -76,7 +77,8 @@ extension GatewayFailure {
             self = .invalid(error.message)
         case .idempotencyKeyReused:
             self.init(
-                status: .conflict, message: error.message, type: "invalid_request_error", code: "idempotency_key_reused")
+                status: .conflict, message: error.message, type: "invalid_request_error", code: "idempotency_key_reused"
+            )
         case .notFound: self = .notFound("such job")
         case .notRetriable, .busy:
             self.init(status: .conflict, message: error.message, type: "invalid_request_error", code: "conflict")
@@ -103,6 +105,7 @@ extension Response {
     /// An answer of JSON that is text already.
     init(json: [UInt8], status: HTTPResponse.Status = .ok) {
         self.init(
-            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: json)))
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: json)))
     }
 }

@@ -111,7 +111,9 @@ def errors():
     assert empty.param == "messages"
     bad = say("[[mock:error invalid_request]]")
     raises(openai.BadRequestError, lambda: client.chat.completions.create(model="echo", messages=bad))
-    raises(openai.BadRequestError, lambda: list(client.chat.completions.create(model="echo", messages=bad, stream=True)))
+    # Before the first piece a stream has a status of its own; after it, an error is the last event.
+    raises(openai.NotFoundError, lambda: client.chat.completions.create(model="nix", messages=bad, stream=True))
+    raises(openai.APIError, lambda: list(client.chat.completions.create(model="echo", messages=bad, stream=True)))
     unsupported = say("[[mock:error unsupported]]")
     raises(openai.BadRequestError, lambda: client.chat.completions.create(model="echo", messages=unsupported))
     hot = say("[[mock:error rate_limited]]")

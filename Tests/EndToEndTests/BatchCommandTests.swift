@@ -86,7 +86,7 @@ struct BatchCommandTests {
                     arguments: ["batch", "submit", input, "--database-url", queue.url, "--quiet"],
                     environment: RunningQueue.environment)
                 _ = try await Subprocess.run(killed, input: .none, output: .discarded, error: .discarded) { execution in
-                    try await eventually("a part is loaded") {
+                    try await eventually("a part is loaded", within: .seconds(60)) {
                         try await queue.queue.batches(limit: 1).first.map { $0.loaded > 0 } ?? false
                     }
                     try execution.send(signal: .kill)

@@ -13,7 +13,8 @@ struct GatewayTests {
     @Test(
         .database(migrated: true),
         arguments: [
-            "calls", "streams", "concurrent", "errors", "malformed", "jobs", "job_events", "tenants", "leaving", "health",
+            "calls", "streams", "concurrent", "errors", "malformed", "jobs", "job_events", "tenants", "leaving",
+            "health",
         ])
     func clientsOfOthers(name: String) async throws {
         try await RunningQueue.with(

@@ -36,7 +36,8 @@ import UpstreamSupport
             let findings = await check.run(
                 file,
                 command: [
-                    try Products.path(of: "sluice"), "backends", "trial", file.path, configuration, "\(check.calls)", "60000",
+                    try Products.path(of: "sluice"), "backends", "trial", file.path, configuration, "\(check.calls)",
+                    "60000",
                 ])
             #expect(findings.filter { !$0.passed } == [])
             #expect(findings.count >= 20)

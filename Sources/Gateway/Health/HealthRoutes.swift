@@ -41,7 +41,8 @@ struct HealthRoutes: Sendable {
                 guard let name = row.deployment else { continue }
                 let reason: String? =
                     row.paused
-                    ? "paused" : row.workersLive < row.workersWanted ? "\(row.workersLive) of \(row.workersWanted) workers" : nil
+                    ? "paused"
+                    : row.workersLive < row.workersWanted ? "\(row.workersLive) of \(row.workersWanted) workers" : nil
                 if reason != nil { isWell = false }
                 deployments.append([
                     "name": .string(name), "model": .string(row.model), "status": reason == nil ? "ok" : "degraded",

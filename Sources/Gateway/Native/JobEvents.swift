@@ -15,7 +15,8 @@ struct JobEvents: Sendable {
     static func place(_ id: String) -> ChunkPlace? {
         if id.isEmpty { return .start }
         let words = id.split(separator: "-")
-        guard words.count == 2, let attempt = Int16(words[0]), let sequence = Int32(words[1]), attempt >= 0, sequence >= 0
+        guard words.count == 2, let attempt = Int16(words[0]), let sequence = Int32(words[1]), attempt >= 0,
+            sequence >= 0
         else { return nil }
         return ChunkPlace(attempt: attempt, sequence: sequence)
     }
@@ -35,7 +36,8 @@ struct JobEvents: Sendable {
                 var buffer = ByteBuffer()
                 for chunk in page.chunks {
                     if place.attempt > 0, chunk.place.attempt > place.attempt {
-                        Self.append("restart", ChunkPlace(attempt: chunk.place.attempt), Array(#"{}"#.utf8), to: &buffer)
+                        Self.append(
+                            "restart", ChunkPlace(attempt: chunk.place.attempt), Array(#"{}"#.utf8), to: &buffer)
                     }
                     place = chunk.place
                     Self.append("chunk", place, chunk.body, to: &buffer)

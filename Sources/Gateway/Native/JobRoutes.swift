@@ -102,7 +102,8 @@ struct JobRoutes: Sendable {
         if let word = query["state"] {
             guard let state = JobState(rawValue: String(word)) else {
                 throw GatewayFailure.invalid(
-                    "`state` is one of \(JobState.allCases.map(\.rawValue).joined(separator: ", ")).", parameter: "state")
+                    "`state` is one of \(JobState.allCases.map(\.rawValue).joined(separator: ", ")).",
+                    parameter: "state")
             }
             filter.state = state
         }
@@ -115,7 +116,8 @@ struct JobRoutes: Sendable {
         }
         if let text = query["after"] {
             guard let id = Int64(text), id > 0 else {
-                throw GatewayFailure.invalid("`after` is the id of the last job of the page before.", parameter: "after")
+                throw GatewayFailure.invalid(
+                    "`after` is the id of the last job of the page before.", parameter: "after")
             }
             filter.before = id
         }
@@ -148,7 +150,8 @@ struct JobRoutes: Sendable {
     private func owned(_ context: GatewayContext) async throws -> JobStatus {
         let tenant = try context.tenant()
         let text = context.parameters.get("id") ?? ""
-        guard let id = Int64(text), id > 0, let job = try await queue.status(of: [id]).first, job.tenant == tenant else {
+        guard let id = Int64(text), id > 0, let job = try await queue.status(of: [id]).first, job.tenant == tenant
+        else {
             throw GatewayFailure.notFound("job \(text.prefix(32))")
         }
         return job

@@ -33,7 +33,9 @@ struct AnswerStream: Sendable {
         if page.isEnd {
             departures.forget(ticket, of: channel)
             // It answered without pieces, or not at all.
-            guard let result = try await queue.results(of: [job]).first else { throw GatewayFailure.notFound("such job") }
+            guard let result = try await queue.results(of: [job]).first else {
+                throw GatewayFailure.notFound("such job")
+            }
             _ = try ModelRoutes.response(result)
         }
         let first = page

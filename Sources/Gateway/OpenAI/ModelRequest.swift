@@ -10,7 +10,9 @@ struct ModelRequest: Sendable {
     let includesUsage: Bool
     let body: [UInt8]
 
-    private static let paths = [["model"], ["stream"], ["stream_options", "include_usage"], ["messages"], ["prompt"], ["input"]]
+    private static let paths = [
+        ["model"], ["stream"], ["stream_options", "include_usage"], ["messages"], ["prompt"], ["input"],
+    ]
 
     /// Reads `body` as a request of `kind`.
     ///

@@ -25,17 +25,33 @@ final class Departures: Sendable {
             state.connections[identifier, default: Connection()].waiting[state.nextTicket] = act
             return (state.nextTicket, isNew)
         }
-        if isNew {
-            channel.closeFuture.whenComplete { _ in
-                let waiting = self.state.withLock { $0.connections.removeValue(forKey: identifier)?.waiting ?? [:] }
-                for act in waiting.values { act() }
-            }
-        }
+        if isNew { channel.closeFuture.whenComplete { _ in self.left(identifier) } }
         return ticket
+    }
+
+    /// The client of a connection has gone.
+    fileprivate func left(_ connection: ObjectIdentifier) {
+        let waiting = state.withLock { $0.connections.removeValue(forKey: connection)?.waiting ?? [:] }
+        for act in waiting.values { act() }
     }
 
     /// Gives a ticket back.
     func forget(_ ticket: Int, of channel: any Channel) {
         state.withLock { _ = $0.connections[ObjectIdentifier(channel)]?.waiting.removeValue(forKey: ticket) }
+    }
+}
+
+/// Notices that a client sends no more. The server keeps such a connection open for the answer, but a client that closes
+/// only its half waits for none: those that people use close both.
+final class DepartureHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    private let departures: Departures
+
+    init(_ departures: Departures) { self.departures = departures }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(.inputClosed) = event as? ChannelEvent { departures.left(ObjectIdentifier(context.channel)) }
+        context.fireUserInboundEventTriggered(event)
     }
 }

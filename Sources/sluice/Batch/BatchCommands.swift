@@ -63,7 +63,8 @@ struct BatchCancelCommand: SluiceCommand {
             try console.show(BatchShown.facts(progress))
         } else {
             try console.show([
-                progress.hasEnded
+                // It may have ended of this very call by now.
+                progress.hasEnded && cancelled == 0
                     ? "Batch \(id) had ended before."
                     : "\(HumanFormat.count(Int64(cancelled))) requests were cancelled; those that run are told to stop."
             ])

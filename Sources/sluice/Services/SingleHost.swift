@@ -109,7 +109,8 @@ struct SingleHost: Service {
     }
 
     private func announce(
-        _ target: DatabaseTarget, _ deployments: [(model: String, name: String, workers: Int32)], url: String, key: String?
+        _ target: DatabaseTarget, _ deployments: [(model: String, name: String, workers: Int32)], url: String,
+        key: String?
     ) throws {
         guard !console.options.isJSON else {
             try console.show([

@@ -28,6 +28,8 @@ struct AnswerStream: Sendable {
             page = try await next(after: .start, until: deadline, left)
         } catch {
             departures.forget(ticket, of: channel)
+            // Nobody is there to hear why.
+            if left.hasLeft { _ = try await queue.cancel(job, reason: "its client went away") }
             throw error
         }
         if page.isEnd {

@@ -16,11 +16,16 @@ class ServiceInstance: @unchecked Sendable {
 ///
 /// A call that is not answered at once gets a task. These tasks are unstructured and kept, which nothing else in the project
 /// is: a C function that must return at once is where they begin, and another one, knowing a number, is what cancels
-/// them. They end with their call at the latest; `close` cuts off those that are left.
+/// them. They end with their call; `close` cancels those that are left and waits for them.
 final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked Sendable {
     private let service: Service
     private let kinds: Set<ServiceDescriptor.Kind>
     private let slots: [Slot]
+    /// Calls whose task has not ended; it may outlive its call for a moment.
+    private let running = Atomic(0)
+
+    /// How long `close` waits for cancelled calls: the host gives it about a second.
+    private static var patience: Duration { .milliseconds(800) }
 
     /// What runs in one of the host's slots.
     ///
@@ -76,8 +81,12 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
             // `telling` stays: the call before may still be on its way out of the host.
             (state.id, state.task, state.isCancelled) = (request.head.callID, nil, false)
         }
+        running.add(1, ordering: .relaxed)
         // tidy: allow unstructured-task: as above; it is ended by cancel and waited for by destroy.
-        let task = Task { await self.run(request, slot) }
+        let task = Task {
+            await self.run(request, slot)
+            self.running.subtract(1, ordering: .releasing)
+        }
         let isCancelled = slot.state.withLock { state in
             guard state.id == request.head.callID else { return false }
             state.task = task
@@ -155,7 +164,20 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
             // Only for as long as a callback of the host takes.
             while slot.state.withLock({ $0.telling > 0 }) { sched_yield() }
         }
-        service.close()
+        // A service is not taken apart under calls that use it: one that does not hear of its cancelling keeps it until the
+        // process ends.
+        if callsEnd() { service.close() }
+    }
+
+    /// Whether every call ended in time.
+    private func callsEnd() -> Bool {
+        let end = ContinuousClock.now + Self.patience
+        while running.load(ordering: .acquiring) > 0 {
+            guard ContinuousClock.now < end else { return false }
+            // A wait of a millisecond on no descriptor: this is a thread of the host's, not a task.
+            _ = poll(nil, 0, 1)
+        }
+        return true
     }
 }
 

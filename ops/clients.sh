@@ -3,7 +3,7 @@
 # ${SLUICE_CACHE:-~/.cache/sluice}; prints the folder.
 set -euo pipefail
 
-packages=(openai==1.109.1)
+packages=(openai==1.109.1 runpod==1.12.0 schemathesis==4.32.5 standardwebhooks==1.1.0)
 folder=${SLUICE_CACHE:-$HOME/.cache/sluice}/clients-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c1-12)
 mkdir -p "$(dirname "$folder")"
 exec 9>"$folder.lock"

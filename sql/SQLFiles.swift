@@ -16,6 +16,7 @@ package enum SQLFiles {
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
+        Migration(version: 11, name: "0011_webhooks", sql: PackageResources._011_webhooks_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -23,6 +24,7 @@ package enum SQLFiles {
         ("registers", PackageResources.registers_sql),
         ("admin", PackageResources.admin_sql),
         ("backends", PackageResources.backends_sql),
+        ("webhooks", PackageResources.webhooks_sql),
         ("enqueue", PackageResources.enqueue_sql),
         ("claim", PackageResources.claim_sql),
         ("finish", PackageResources.finish_sql),
@@ -30,6 +32,7 @@ package enum SQLFiles {
         ("workers", PackageResources.workers_sql),
         ("streams", PackageResources.streams_sql),
         ("gateway", PackageResources.gateway_sql),
+        ("runpod", PackageResources.runpod_sql),
         ("batches", PackageResources.batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("invariants", PackageResources.invariants_sql),

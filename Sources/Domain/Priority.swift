@@ -11,6 +11,8 @@ public struct Priority: RawRepresentable, Sendable, Hashable, Comparable {
     public static let normal = Priority(2)
     /// What a job of a batch gets when nothing is said.
     public static let batch = Priority(3)
+    /// Whenever there is nothing else to do.
+    public static let low = Priority(4)
 
     /// The priority of `rawValue`, or nil when it is not in 0...4.
     public init?(rawValue: Int16) {

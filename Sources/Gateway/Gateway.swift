@@ -17,6 +17,7 @@ package struct Gateway: Service {
     private let pool: Pool
     private let watch: JobWatch
     private let queue: Queue
+    private let submissions: Submissions
     private let departures = Departures()
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
@@ -34,18 +35,28 @@ package struct Gateway: Service {
         pool = Pool(database, maximumConnections: settings.databaseConnections, minimumConnections: 1, logger: logger)
         queue = Queue(pool)
         watch = JobWatch(queue, listeningOn: database, logger: logger)
+        submissions = Submissions(queue)
     }
 
     /// Every route, and what stands before them.
-    private func router() -> Router<GatewayContext> {
+    func router() -> Router<GatewayContext> {
         let counters = RequestCounters()
         let router = Router(context: GatewayContext.self)
         router.add(middleware: RequestLog(counters: counters))
         HealthRoutes(queue: queue, counters: counters).add(to: router)
+        router.get("/openapi.json") { _, _ in Response(json: OpenAPIDocument.json) }
         let behindKeys = router.group().add(middleware: Authentication(keys: KeyRing(queue)))
-        ModelRoutes(queue: queue, watch: watch, departures: departures, settings: settings, counters: counters)
+        let wait = JobWait(queue: queue, watch: watch, departures: departures)
+        ModelRoutes(
+            queue: queue, submissions: submissions, watch: watch, departures: departures, settings: settings,
+            counters: counters
+        ).add(to: behindKeys)
+        JobRoutes(
+            queue: queue, submissions: submissions, watch: watch, departures: departures, wait: wait, settings: settings
+        ).add(to: behindKeys)
+        RunPodRoutes(queue: queue, submissions: submissions, watch: watch, wait: wait, settings: settings)
             .add(to: behindKeys)
-        JobRoutes(queue: queue, watch: watch, departures: departures, settings: settings).add(to: behindKeys)
+        WebhookRoutes(queue: queue, settings: settings).add(to: behindKeys)
         return router
     }
 
@@ -57,6 +68,11 @@ package struct Gateway: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { await self.pool.run() }
             group.addTask { try await self.watch.run() }
+            group.addTask { await self.submissions.run() }
+            group.addTask {
+                let sender = WebhookSender(allowsPrivate: self.settings.allowsPrivateWebhooks)
+                await WebhookCourier(queue: self.queue, sender: sender, logger: self.logger).run()
+            }
             group.addTask {
                 do {
                     try await self.serve(port: self.settings.port)

@@ -21,5 +21,8 @@ package struct GatewaySettings: Sendable {
     /// Connections to the database for calls; one more listens.
     package var databaseConnections = 8
 
+    /// Whether webhooks may be sent to addresses that are not of the public internet.
+    package var allowsPrivateWebhooks = false
+
     package init() {}
 }

@@ -30,4 +30,6 @@ extension HTTPField.Name {
     static let lastEventID = Self("Last-Event-ID")!
     // swift-format-ignore: NeverForceUnwrap
     static let prefer = Self("Prefer")!
+    // swift-format-ignore: NeverForceUnwrap
+    static let preferenceApplied = Self("Preference-Applied")!
 }

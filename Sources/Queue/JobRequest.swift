@@ -15,6 +15,10 @@ package struct JobRequest: Sendable {
     package var runAt: Timestamp?
     /// To be given up after; nil: never.
     package var deadline: Timestamp?
+    /// To be given up that long after it was accepted, by the database's clock, when there is no `deadline`; nil: never.
+    package var timeToLive: Duration?
+    /// How long one attempt may run, up to 7 days; longer ends the job as expired. nil: what its model says.
+    package var executionLimit: Duration?
     /// A repeated enqueue with this key finds the first job instead of making another. At most 256 bytes.
     package var idempotencyKey: String?
     /// Jobs of one affinity go to one deployment. At most 512 bytes.
@@ -27,6 +31,8 @@ package struct JobRequest: Sendable {
     package var metadata: [UInt8]?
     /// Whether the pieces of its answer are to be kept while it runs, for `Queue.readChunks`.
     package var isStreaming = false
+    /// Who is told of its end.
+    package var webhook: JobWebhook?
 
     package init(model: String, payload: [UInt8]) {
         self.model = model

@@ -46,6 +46,8 @@ extension Queue {
     private static let announceStatement = Statement(
         "announce_waiting", "select sluice.announce_waiting($1::boolean, $2::boolean, $3::int)")
     private static let resultsOfStatement = Statement("results_of", "select * from sluice.results_of($1)")
+    private static let endedOfStatement = Statement(
+        "ended_of", "select r.id from unnest($1::bigint[]) i(id) join sluice.result r on r.id = i.id")
     private static let pingStatement = Statement("ping", "select 1")
     /// The channel on which ended jobs are named, separated by blanks; an empty message stands for any job.
     package static let resultChannel = "sluice_result"
@@ -121,6 +123,16 @@ extension Queue {
                         promptTokens: try row.decode(5), completionTokens: try row.decode(6),
                         queuedMilliseconds: try row.decode(7), runMilliseconds: try row.decode(8), body: body?.utf8))
             }
+            return found
+        }
+    }
+
+    /// Which of `jobs` have ended.
+    package func ended(of jobs: [Int64]) async throws(QueueError) -> [Int64] {
+        let rows = try await call(Self.endedOfStatement) { $0.append(jobs) }
+        return try decoding { () throws(PostgresError) in
+            var found: [Int64] = []
+            for row in rows { found.append(try row.decode(0)) }
             return found
         }
     }

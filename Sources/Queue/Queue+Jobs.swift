@@ -35,12 +35,14 @@ extension Queue {
     private static let enqueueStatement = Statement(
         "enqueue",
         """
-        select sluice.enqueue($1::text, $2::json, $3::text::sluice.job_kind, $4::int, $5::timestamptz, $6::timestamptz,
-            $7::text, $8::text, $9::text, $10::int, $11::json, $12::boolean)
+        select sluice.enqueue($1::text, $2::json, $3::text::sluice.job_kind, $4::int, $5::timestamptz,
+            coalesce($6::timestamptz, clock_timestamp() + $13::bigint * interval '1 millisecond'),
+            $7::text, $8::text, $9::text, $10::int, $11::json, $12::boolean, $14::text,
+            $15::text::sluice.webhook_form, $16::int)
         """)
     private static let enqueueManyStatement = Statement(
         "enqueue_many",
-        "select sluice.enqueue_many($1::text, $2::json[], $3::text::sluice.job_kind, $4::int, $5::text)")
+        "select sluice.enqueue_many($1::text, $2::json[], $3::text::sluice.job_kind, $4::int, $5::text, $6)")
     private static let statusStatement = Statement("job_status", "select * from sluice.job_status($1)")
     private static let bodyStatement = Statement("result_body", "select r.body from sluice.result r where r.id = $1")
     private static let payloadStatement = Statement("job_payload", "select j.payload from sluice.job j where j.id = $1")
@@ -64,6 +66,10 @@ extension Queue {
             $0.append(request.maximumAttempts.map(Int32.init(clamping:)))
             $0.append(request.metadata.map(JSONText.init))
             $0.append(request.isStreaming)
+            $0.append(request.timeToLive?.wholeMilliseconds)
+            $0.append(request.webhook?.url)
+            $0.append((request.webhook?.form ?? .standard).rawValue)
+            $0.append(request.executionLimit.map { Int32(clamping: $0.wholeMilliseconds) })
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
@@ -71,7 +77,7 @@ extension Queue {
     /// Accepts up to 10,000 jobs of one model; all or none. The ids are in the order of the payloads.
     package func enqueue(
         model: String, payloads: [[UInt8]], kind: JobKind = .chat, priority: Priority = .normal,
-        tenant: String = "default"
+        tenant: String = "default", isStreaming: Bool = false
     ) async throws(QueueError) -> [Int64] {
         let rows = try await call(Self.enqueueManyStatement) {
             $0.append(model)
@@ -79,6 +85,7 @@ extension Queue {
             $0.append(kind.rawValue)
             $0.append(Int32(priority.rawValue))
             $0.append(tenant)
+            $0.append(isStreaming)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }

@@ -79,20 +79,24 @@ extension Queue {
             $0.append(limit)
             $0.append(Int32(clamping: waiting.wholeMilliseconds))
         }
-        return try decoding { () throws(PostgresError) in
-            var page = ChunkPage(chunks: [])
-            for row in rows {
-                if row.isNull(0) {
-                    page.state = try row.decodeOptionalWord(3)
-                } else {
-                    let body: JSONText = try row.decode(2)
-                    page.chunks.append(
-                        AnswerChunk(
-                            job: job, place: ChunkPlace(attempt: try row.decode(0), sequence: try row.decode(1)),
-                            body: body.utf8))
-                }
+        return try decoding { () throws(PostgresError) in try ChunkPage(rows, of: job) }
+    }
+}
+
+extension ChunkPage {
+    /// The page that `rows` of `read_chunks` are.
+    init(_ rows: Rows, of job: Int64) throws(PostgresError) {
+        chunks = []
+        for row in rows {
+            if row.isNull(0) {
+                state = try row.decodeOptionalWord(3)
+            } else {
+                let body: JSONText = try row.decode(2)
+                chunks.append(
+                    AnswerChunk(
+                        job: job, place: ChunkPlace(attempt: try row.decode(0), sequence: try row.decode(1)),
+                        body: body.utf8))
             }
-            return page
         }
     }
 }

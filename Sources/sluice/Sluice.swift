@@ -21,6 +21,7 @@ struct Sluice: AsyncParsableCommand {
                 SupervisorCommand.self,
                 GatewayCommand.self,
                 KeysCommand.self,
+                WebhooksCommand.self,
                 WorkerCommand.self,
                 MigrateCommand.self,
                 PsqlCommand.self,

@@ -26,7 +26,7 @@ struct RunningQueue: Sendable {
     /// Runs `body` beside a `sluice up`, and stops that whatever comes of it.
     static func with<Result: Sendable>(
         backend: String = "mock", workers: Int32 = 1, slots: Int32 = 8, configuration: String = #"{"markers": true}"#,
-        _ body: @escaping @Sendable (RunningQueue) async throws -> Result
+        arguments: [String] = [], _ body: @escaping @Sendable (RunningQueue) async throws -> Result
     ) async throws -> Result {
         let url = try TestDatabase.current.url
         let connection = try await Connection.connect(
@@ -42,7 +42,8 @@ struct RunningQueue: Sendable {
         options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(10))]
         let up = Configuration(
             executable: .path(FilePath(try Products.path(of: "sluice"))),
-            arguments: ["up", "--json", "--database-url", url, "--backends", try Products.folder],
+            arguments: Arguments(
+                ["up", "--json", "--database-url", url, "--backends", try Products.folder] + arguments),
             environment: environment, platformOptions: options)
         let teardown = options.teardownSequence
         return try await Subprocess.run(up, input: .none, output: .sequence, error: .discarded) { execution in

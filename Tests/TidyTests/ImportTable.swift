@@ -42,14 +42,15 @@ enum ImportTable {
         "LocalModel": system.union(["BackendKit", "CLlama", "JSONText"]),
         "LocalBackend": system.union(["BackendKit", "BackendABI", "LocalModel"]),
         "Bench": system.union([
-            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "Postgres", "PrivatePostgres", "Queue",
-            "Subprocess",
+            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix",
+            "Postgres", "PrivatePostgres", "Queue", "Subprocess",
         ]),
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "Gateway": system.union(edges).union(services).union([
-            "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOSSL",
+            "AsyncHTTPClient", "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore",
+            "NIOHTTP1", "NIOPosix", "NIOSSL",
         ]),
         "sluice": system.union(edges).union(services).union([
             "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",

@@ -111,7 +111,7 @@ begin
         end loop;
         return query
             select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
-                (extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint,
+                least((extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint, j.execution_ms),
                 (extract(epoch from clock_timestamp() - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
                 j.stream, j.payload, null::bigint[]
             from unnest(v_ids, v_attempts, v_failures, v_crashes, v_priorities, v_keys)
@@ -151,7 +151,7 @@ begin
     select l.id into v_id from l;
     return query
         select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
-            (extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint,
+            least((extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint, j.execution_ms),
             (extract(epoch from l.started_at - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
             j.stream, j.payload, null::bigint[]
         from sluice.running l join sluice.job j on j.id = l.id where l.id = v_id;

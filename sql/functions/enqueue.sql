@@ -42,7 +42,10 @@ create or replace function sluice.enqueue(
     tenant text default 'default',
     max_attempts int default null,
     metadata json default null,
-    stream boolean default false)
+    stream boolean default false,
+    webhook text default null,
+    webhook_form sluice.webhook_form default 'standard',
+    execution_ms int default null)
 returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -85,6 +88,10 @@ begin
     if octet_length(enqueue.affinity) > 512 then
         raise exception using errcode = 'SL003', message = 'The affinity must have at most 512 bytes.';
     end if;
+    if enqueue.execution_ms not between 1 and 604800000 then
+        raise exception using errcode = 'SL003', message = 'An attempt may run 1 millisecond to 7 days.';
+    end if;
+    if enqueue.webhook is not null then perform sluice.check_webhook_url(enqueue.webhook); end if;
     v_id := nextval('sluice.job_id');
 
     if enqueue.idempotency_key is not null then
@@ -107,10 +114,10 @@ begin
     v_key := sluice.fair_key(v_model.id, enqueue.priority::smallint, v_tenant.id, v_tenant.weight, v_bucket, 1);
     insert into sluice.job
         (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, stream,
-        payload)
+        execution_ms, payload)
     values (v_id, v_key, enqueue.run_at, enqueue.deadline, v_model.id, v_tenant.id, enqueue.kind, enqueue.priority,
         coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata,
-        coalesce(enqueue.stream, false), enqueue.payload);
+        coalesce(enqueue.stream, false), enqueue.execution_ms, enqueue.payload);
     if enqueue.run_at > clock_timestamp() then
         insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
         values (enqueue.run_at, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket);
@@ -122,17 +129,22 @@ begin
     if enqueue.deadline is not null then
         insert into sluice.deadline (deadline_at, id) values (enqueue.deadline, v_id);
     end if;
+    if enqueue.webhook is not null then
+        insert into sluice.job_webhook (id, form, url) values (v_id, enqueue.webhook_form, enqueue.webhook);
+        perform sluice.want_webhooks();
+    end if;
     return v_id;
 end $$;
 comment on function sluice.enqueue is
-    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. With stream the pieces of its answer can be read with read_chunks while it runs. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
+    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. With stream the pieces of its answer can be read with read_chunks while it runs. webhook is told of its end. execution_ms bounds one attempt: longer ends the job as expired. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
 
 create or replace function sluice.enqueue_many(
     model text,
     payloads json[],
     kind sluice.job_kind default 'chat',
     priority int default 2,
-    tenant text default 'default')
+    tenant text default 'default',
+    stream boolean default false)
 returns bigint[] language plpgsql as $$
 declare
     v_model sluice.model;
@@ -163,9 +175,9 @@ begin
     v_key := sluice.fair_key(v_model.id, enqueue_many.priority::smallint, v_tenant.id, v_tenant.weight, null,
         cardinality(payloads));
     with j as (
-        insert into sluice.job (key, model_id, tenant_id, kind, priority, max_attempts, payload)
+        insert into sluice.job (key, model_id, tenant_id, kind, priority, max_attempts, stream, payload)
         select v_key + (p.ord - 1) * sluice.key_step(v_tenant.weight), v_model.id, v_tenant.id, enqueue_many.kind,
-            enqueue_many.priority, v_model.max_attempts, p.body
+            enqueue_many.priority, v_model.max_attempts, enqueue_many.stream, p.body
         from unnest(payloads) with ordinality p(body, ord) order by p.ord
         returning id, key
     ), r as (

@@ -4,7 +4,7 @@ import Queue
 
 extension JobStatus {
     /// The job as the native API shows it; times are Unix seconds. `result` is there once the job has ended.
-    func document(result: JobResult? = nil) -> JSONOutput {
+    func document(result: JobResult? = nil, details: JobDetails? = nil) -> JSONOutput {
         var members: [JSONOutput.Member] = [
             .init("id", .integer(id)), .init("object", "job"), .init("state", .string(state.rawValue)),
             .init("model", .string(model)), .init("kind", .string(kind.rawValue)),
@@ -21,6 +21,12 @@ extension JobStatus {
         add("finished_at", finishedAt)
         if let batch { members.append(.init("batch", .integer(Int64(batch)))) }
         if let deployment { members.append(.init("deployment", .string(deployment))) }
+        if let affinity = details?.affinity { members.append(.init("affinity", .string(affinity))) }
+        if let webhook = details?.webhook { members.append(.init("webhook", .string(webhook))) }
+        if let milliseconds = details?.executionMilliseconds {
+            members.append(.init("execution_ms", .integer(Int64(milliseconds))))
+        }
+        if let metadata = details?.metadata { members.append(.init("metadata", .raw(metadata))) }
         if let promptTokens {
             members.append(
                 .init(

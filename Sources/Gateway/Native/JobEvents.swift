@@ -5,11 +5,14 @@ import NIOCore
 import Queue
 
 /// What happens to one job, as server-sent events: `chunk` with each piece of its answer, `restart` when a new attempt makes
-/// what was read void, `end` with the job when it has ended. Every id can be given as `Last-Event-ID`.
+/// what was read void, `end` with the job when it has ended. Every id can be given as `Last-Event-ID`. While nothing happens,
+/// comments keep the connection from being taken for dead.
 struct JobEvents: Sendable {
     let queue: Queue
     let watch: JobWatch
     let job: Int64
+
+    private static let silence = Duration.seconds(15)
 
     /// The place an id stands for; the start for an empty one; nil for one that never was sent.
     static func place(_ id: String) -> ChunkPlace? {
@@ -23,11 +26,16 @@ struct JobEvents: Sendable {
 
     func response(after place: ChunkPlace, for channel: any Channel, _ departures: Departures) -> Response {
         let left = Left()
-        let ticket = departures.watch(channel) { left.now() }
+        let ticket = departures.watch(channel) { [watch, job] in
+            left.now()
+            watch.nudge(job)
+        }
         let body = ResponseBody { writer in
             defer { departures.forget(ticket, of: channel) }
             var place = place
+            var written = ContinuousClock.now
             while !left.hasLeft {
+                let mark = watch.mark
                 let page = try await queue.readChunks(of: job, after: place)
                 if page.isEnd {
                     try await writer.write(try await end(place))
@@ -42,7 +50,13 @@ struct JobEvents: Sendable {
                     place = chunk.place
                     Self.append("chunk", place, chunk.body, to: &buffer)
                 }
-                if buffer.readableBytes > 0 { try await writer.write(buffer) } else { await watch.news(of: job) }
+                if buffer.readableBytes == 0 {
+                    await watch.news(of: job, since: mark)
+                    guard ContinuousClock.now - written >= Self.silence else { continue }
+                    buffer.writeString(":\n\n")
+                }
+                try await writer.write(buffer)
+                written = .now
             }
             try await writer.finish(nil)
         }

@@ -6,8 +6,10 @@ import Queue
 /// `/api/jobs`: submit, look, wait, cancel, retry, listen.
 struct JobRoutes: Sendable {
     let queue: Queue
+    let submissions: Submissions
     let watch: JobWatch
     let departures: Departures
+    let wait: JobWait
     let settings: GatewaySettings
 
     /// The longest one request waits for a job.
@@ -25,14 +27,14 @@ struct JobRoutes: Sendable {
             try await Self.explaining {
                 let job = try await self.owned(context)
                 _ = try await self.queue.cancel(job.id)
-                return Response(try await self.owned(context).document())
+                return try await self.response(try await self.wait.status(of: job.id))
             }
         }
         jobs.post("{id}/retry") { request, context in
             try await Self.explaining {
                 let job = try await self.owned(context)
                 try await self.queue.retry(job.id)
-                return Response(try await self.owned(context).document())
+                return try await self.response(try await self.wait.status(of: job.id))
             }
         }
     }
@@ -50,23 +52,27 @@ struct JobRoutes: Sendable {
         guard let texts = try elements(of: body) else {
             var submission = try JobSubmission(body, tenant: tenant, maximumDepth: settings.maximumDepth)
             if let key = request.headers[.idempotencyKey] { submission.request.idempotencyKey = key }
-            let id = try await queue.enqueue(submission.request)
-            let status = try await settled(id, waitingAtMost: Self.preferredWait(request), context)
-            let result = status.state.isTerminal ? try await queue.results(of: [id]).first : nil
-            var response = Response(
-                status.document(result: result), status: status.state.isTerminal ? .ok : .accepted)
+            let preferred = Self.preferredWait(request)
+            if preferred != nil { try await watch.prepare() }
+            let id = try await submissions.enqueue(submission.request)
+            let status = try await wait.settled(id, waitingAtMost: .seconds(preferred ?? 0), context.channel)
+            var response = try await self.response(status, as: status.state.isTerminal ? .ok : .accepted)
             response.headers[.location] = "/api/jobs/\(id)"
+            if let preferred { response.headers[.preferenceApplied] = "wait=\(preferred)" }
             return response
         }
-        let submissions = try texts.map {
+        guard request.headers[.idempotencyKey] == nil else {
+            throw GatewayFailure.invalid("Give each job of an array an `idempotency_key` of its own.")
+        }
+        let jobs = try texts.map {
             try JobSubmission($0, tenant: tenant, maximumDepth: settings.maximumDepth)
         }
-        // Each is a call of its own, all under way at once: one that is refused says so, and takes nobody with it.
+        // All under way at once, so that they share INSERTs: one that is refused says so, and takes nobody with it.
         let outcomes = await withTaskGroup(of: (Int, JSONOutput).self) { group in
-            for (index, submission) in submissions.enumerated() {
+            for (index, job) in jobs.enumerated() {
                 group.addTask {
                     do {
-                        return (index, ["id": .integer(try await queue.enqueue(submission.request))])
+                        return (index, ["id": .integer(try await submissions.enqueue(job.request))])
                     } catch {
                         return (index, GatewayFailure(error).json)
                     }
@@ -74,7 +80,7 @@ struct JobRoutes: Sendable {
             }
             return await group.reduce(into: [Int: JSONOutput]()) { $0[$1.0] = $1.1 }
         }
-        let documents = submissions.indices.compactMap { outcomes[$0] }
+        let documents = jobs.indices.compactMap { outcomes[$0] }
         return Response(["object": "list", "data": .array(documents)], status: .accepted)
     }
 
@@ -96,45 +102,35 @@ struct JobRoutes: Sendable {
     // MARK: Looking
 
     private func list(_ request: Request, _ context: GatewayContext) async throws -> Response {
-        let query = request.uri.queryParameters
+        let query = ListQuery(request)
         var filter = JobFilter()
         filter.tenant = try context.tenant()
-        if let word = query["state"] {
-            guard let state = JobState(rawValue: String(word)) else {
-                throw GatewayFailure.invalid(
-                    "`state` is one of \(JobState.allCases.map(\.rawValue).joined(separator: ", ")).",
-                    parameter: "state")
-            }
-            filter.state = state
-        }
-        filter.model = query["model"].map(String.init)
-        if let text = query["limit"] {
-            guard let limit = Int(text), 1...1_000 ~= limit else {
-                throw GatewayFailure.invalid("`limit` is 1 to 1000.", parameter: "limit")
-            }
-            filter.limit = limit
-        }
-        if let text = query["after"] {
-            guard let id = Int64(text), id > 0 else {
-                throw GatewayFailure.invalid(
-                    "`after` is the id of the last job of the page before.", parameter: "after")
-            }
-            filter.before = id
-        }
+        filter.state = try query.word("state")
+        filter.model = query.text("model")
+        filter.batch = try query.id("batch").map(Int32.init(clamping:))
+        filter.limit = try query.limit()
+        filter.before = try query.id("after")
         let jobs = try await queue.jobs(filter)
+        let details = try await queue.details(of: jobs.map(\.id))
         return Response([
-            "object": "list", "data": .array(jobs.map { $0.document() }),
+            "object": "list", "data": .array(jobs.map { $0.document(details: details[$0.id]) }),
             "has_more": .bool(jobs.count == filter.limit), "last_id": jobs.last.map { .integer($0.id) } ?? .null,
         ])
     }
 
     private func show(_ request: Request, _ context: GatewayContext) async throws -> Response {
         var job = try await owned(context)
-        if let wait = try Self.wait(request), !job.state.isTerminal {
-            job = try await settled(job.id, waitingAtMost: wait, context)
+        if let seconds = try Self.wait(request), !job.state.isTerminal {
+            job = try await wait.settled(job.id, waitingAtMost: .seconds(seconds), context.channel)
         }
+        return try await response(job)
+    }
+
+    /// The job, with its answer if it has ended.
+    private func response(_ job: JobStatus, as status: HTTPResponse.Status = .ok) async throws -> Response {
         let result = job.state.isTerminal ? try await queue.results(of: [job.id]).first : nil
-        return Response(job.document(result: result))
+        let details = try await queue.details(of: [job.id])[job.id]
+        return Response(job.document(result: result, details: details), status: status)
     }
 
     private func events(_ request: Request, _ context: GatewayContext) async throws -> Response {
@@ -157,30 +153,6 @@ struct JobRoutes: Sendable {
         return job
     }
 
-    /// The job, as soon as it has ended, or when `seconds` have passed.
-    private func settled(_ id: Int64, waitingAtMost seconds: Int, _ context: GatewayContext) async throws -> JobStatus {
-        if seconds > 0 {
-            try await watch.prepare()
-            let ticket = watch.ticket()
-            let gone = departures.watch(context.channel) { [watch] in watch.abandon(id, ticket: ticket) }
-            defer {
-                departures.forget(gone, of: context.channel)
-                watch.done(ticket)
-            }
-            await withTaskGroup { group in
-                group.addTask { _ = await watch.result(of: id, ticket: ticket) }
-                group.addTask {
-                    do { try await Task.sleep(for: .seconds(seconds)) } catch { return }
-                    watch.abandon(id, ticket: ticket)
-                }
-                await group.next()
-                group.cancelAll()
-            }
-        }
-        guard let job = try await queue.status(of: [id]).first else { throw GatewayFailure.notFound("job \(id)") }
-        return job
-    }
-
     /// `?wait=N`, seconds; nil when it is not there.
     private static func wait(_ request: Request) throws -> Int? {
         guard let text = request.uri.queryParameters["wait"] else { return nil }
@@ -190,13 +162,15 @@ struct JobRoutes: Sendable {
         return seconds
     }
 
-    /// `Prefer: wait=N` (RFC 7240); 0 without. What cannot be honoured is not an error there.
-    private static func preferredWait(_ request: Request) -> Int {
+    /// `Prefer: wait=N` (RFC 7240); nil without. What cannot be honoured is not an error there.
+    private static func preferredWait(_ request: Request) -> Int? {
         for part in (request.headers[.prefer] ?? "").split(whereSeparator: { $0 == "," || $0 == ";" }) {
             let words = part.split(separator: "=")
-            guard words.count == 2, words[0].filter({ $0 != " " }).lowercased() == "wait" else { continue }
-            return min(max(Int(words[1].filter { $0 != " " }) ?? 0, 0), longestWait)
+            guard words.count == 2, words[0].filter({ $0 != " " }).lowercased() == "wait",
+                let seconds = Int(words[1].filter { $0 != " " }), seconds >= 0
+            else { continue }
+            return min(seconds, longestWait)
         }
-        return 0
+        return nil
     }
 }

@@ -22,7 +22,10 @@ struct AnswerStream: Sendable {
         until deadline: ContinuousClock.Instant, for channel: any Channel, _ departures: Departures
     ) async throws -> Response {
         let left = Left()
-        let ticket = departures.watch(channel) { left.now() }
+        let ticket = departures.watch(channel) { [watch, job] in
+            left.now()
+            watch.nudge(job)
+        }
         var page: ChunkPage
         do {
             page = try await next(after: .start, until: deadline, left)
@@ -132,11 +135,13 @@ struct AnswerStream: Sendable {
     private func next(
         after place: ChunkPlace, until deadline: ContinuousClock.Instant, _ left: Left
     ) async throws -> ChunkPage {
+        var mark = watch.mark
         var page = try await read(after: place)
         while page.chunks.isEmpty, !page.isEnd {
             if left.hasLeft { throw CancellationError() }
             if ContinuousClock.now >= deadline { throw try await overdue() }
-            await watch.news(of: job)
+            await watch.news(of: job, since: mark)
+            mark = watch.mark
             page = try await read(after: place)
         }
         return page

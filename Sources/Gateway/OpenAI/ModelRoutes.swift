@@ -6,6 +6,7 @@ import Queue
 /// The OpenAI-compatible calls: a job each, at interactive priority, whose answer is waited for.
 struct ModelRoutes: Sendable {
     let queue: Queue
+    let submissions: Submissions
     let watch: JobWatch
     let departures: Departures
     let settings: GatewaySettings
@@ -59,7 +60,7 @@ struct ModelRoutes: Sendable {
         let id: Int64
         do {
             try await watch.prepare()
-            id = try await queue.enqueue(job)
+            id = try await submissions.enqueue(job)
         } catch {
             throw GatewayFailure(error)
         }
@@ -73,7 +74,7 @@ struct ModelRoutes: Sendable {
             departures.forget(gone, of: context.channel)
             watch.done(ticket)
         }
-        let outcome = await result(of: id, ticket)
+        let outcome = await watch.result(of: id, ticket: ticket, within: settings.callTimeout)
         switch outcome {
         case .abandoned:
             try await cancel(id)
@@ -86,26 +87,6 @@ struct ModelRoutes: Sendable {
             response.headers[.jobID] = "\(id)"
             response.headers[.processingTime] = "\((ContinuousClock.now - start).wholeMilliseconds)"
             return response
-        }
-    }
-
-    /// The result of a job, or that it was not waited for to the end.
-    private func result(of job: Int64, _ ticket: Int) async -> JobWatch.Outcome {
-        await withTaskGroup(of: JobWatch.Outcome?.self) { group in
-            group.addTask { await watch.result(of: job, ticket: ticket) }
-            group.addTask { [settings] in
-                do { try await Task.sleep(for: settings.callTimeout) } catch { return nil }
-                watch.abandon(job, ticket: ticket)
-                return nil
-            }
-            var outcome = JobWatch.Outcome.abandoned
-            for await ended in group {
-                if let ended {
-                    outcome = ended
-                    group.cancelAll()
-                }
-            }
-            return outcome
         }
     }
 

@@ -9,7 +9,7 @@ import Synchronization
 /// results that were announced meanwhile.
 ///
 /// What is not announced (a notification that was lost with its connection, a job that ended by its deadline) is found by a
-/// look at everything that is waited for, every `tick`.
+/// look at the ends of everything that is waited for, every `tick`, and at the pieces of all answers, every `longTick`.
 final class JobWatch: Service {
     /// How a wait for a result ended.
     enum Outcome: Sendable {
@@ -19,19 +19,26 @@ final class JobWatch: Service {
     }
 
     private static let tick = Duration.milliseconds(250)
+    private static let longTick = Duration.seconds(5)
     /// How long the database is told at a time that somebody waits.
     private static let announcement = Duration.seconds(10)
     private static let resultsPerQuestion = 1_000
     /// Ends that came before anybody waited for them are remembered, as many as this.
     private static let rememberedEnds = 8_192
 
-    private struct State {
-        var results: [Int64: [Int: CheckedContinuation<Outcome, Never>]] = [:]
+    fileprivate struct Waiter {
+        let continuation: CheckedContinuation<Outcome, Never>
+        let deadline: ContinuousClock.Instant
+    }
+
+    fileprivate struct State {
+        var results: [Int64: [Int: Waiter]] = [:]
         var chunks: [Int64: [Int: CheckedContinuation<Void, Never>]] = [:]
         /// Jobs to ask about.
         var rung: Set<Int64> = []
         var ended: Set<Int64> = []
         var endedBefore: Set<Int64> = []
+        var news = NewsLog()
         var nextTicket = 0
         var announcedUntil = ContinuousClock.now
         /// Whose wait ended before it began.
@@ -71,12 +78,13 @@ final class JobWatch: Service {
         }
     }
 
-    /// How `job` ended, when it has.
-    func result(of job: Int64, ticket: Int) async -> Outcome {
+    /// How `job` ended, when it has; `abandoned` when that takes longer than `time`, to a `tick`.
+    func result(of job: Int64, ticket: Int, within time: Duration) async -> Outcome {
         let outcome = await withCheckedContinuation { (continuation: CheckedContinuation<Outcome, Never>) in
+            let waiter = Waiter(continuation: continuation, deadline: .now + time)
             let (isAbandoned, hasEnded) = state.withLock { state in
                 if state.abandoned.remove(ticket) != nil { return (true, false) }
-                state.results[job, default: [:]][ticket] = continuation
+                state.results[job, default: [:]][ticket] = waiter
                 let hasEnded = state.ended.contains(job) || state.endedBefore.contains(job)
                 if hasEnded { state.rung.insert(job) }
                 return (false, hasEnded)
@@ -96,20 +104,36 @@ final class JobWatch: Service {
             if waiter == nil { state.abandoned.insert(ticket) }
             return waiter
         }
-        waiter?.resume(returning: .abandoned)
+        waiter?.continuation.resume(returning: .abandoned)
     }
 
     /// The wait of `ticket` is over, however it ended.
     func done(_ ticket: Int) { state.withLock { _ = $0.abandoned.remove(ticket) } }
 
-    /// Returns when there may be news of `job`: pieces of its answer, or its end; after a quarter of a second in any case.
-    func news(of job: Int64) async {
+    /// This moment, for `news`.
+    var mark: Int { state.withLock { $0.news.count } }
+
+    /// Returns when there may be news of `job` since `mark`, which is to be taken before what is known of it was read: pieces
+    /// of its answer, or its end; after `longTick` in any case.
+    func news(of job: Int64, since mark: Int) async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            state.withLock { state in
+            let isKnown = state.withLock { state in
+                if state.news.isThere(of: job, since: mark) { return true }
                 state.nextTicket += 1
                 state.chunks[job, default: [:]][state.nextTicket] = continuation
+                return false
             }
+            if isKnown { continuation.resume() }
         }
+    }
+
+    /// Whoever waits for news of `job` is to look now.
+    func nudge(_ job: Int64) {
+        let waiters = state.withLock { state in
+            state.news.came(of: job)
+            return state.chunks.removeValue(forKey: job)?.values ?? [:].values
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     func run() async throws {
@@ -125,7 +149,7 @@ final class JobWatch: Service {
             defer { (state.results, state.chunks) = ([:], [:]) }
             return (state.results.values.flatMap(\.values), state.chunks.values.flatMap(\.values))
         }
-        for waiter in results { waiter.resume(returning: .abandoned) }
+        for waiter in results { waiter.continuation.resume(returning: .abandoned) }
         for waiter in chunks { waiter.resume() }
     }
 
@@ -141,6 +165,8 @@ final class JobWatch: Service {
                 try await connection.listen(Queue.resultChannel)
                 try await connection.listen(Queue.chunkChannel)
                 backoff.reset()
+                // What was announced meanwhile nobody heard.
+                lookAtAll()
                 for await notification in connection.notifications { heard(notification) }
             } catch {
                 if Task.isCancelled { return }
@@ -158,6 +184,7 @@ final class JobWatch: Service {
             var waiters: [CheckedContinuation<Void, Never>] = []
             var hasResults = false
             for job in jobs {
+                state.news.came(of: job)
                 waiters += state.chunks.removeValue(forKey: job)?.values ?? [:].values
                 guard isResult else { continue }
                 state.ended.insert(job)
@@ -177,6 +204,7 @@ final class JobWatch: Service {
     private func lookAtAll() {
         let waiters = state.withLock { state in
             state.rung.formUnion(state.results.keys)
+            state.news.cameOfAll()
             defer { state.chunks = [:] }
             return state.chunks.values.flatMap(\.values)
         }
@@ -185,13 +213,39 @@ final class JobWatch: Service {
     }
 
     private func keepTime() async {
+        var looked = ContinuousClock.now
         while !Task.isCancelled {
             do { try await Task.sleep(for: Self.tick) } catch { return }
-            let isWaiting = state.withLock { !$0.results.isEmpty || !$0.chunks.isEmpty }
+            let now = ContinuousClock.now
+            let (overdue, isWaiting, readers) = state.withLock { state in
+                let overdue = state.takeOverdue(now)
+                state.rung.formUnion(state.results.keys)
+                return (overdue, !state.results.isEmpty || !state.chunks.isEmpty, Array(state.chunks.keys))
+            }
+            for waiter in overdue { waiter.continuation.resume(returning: .abandoned) }
             guard isWaiting else { continue }
-            lookAtAll()
+            ring.yield()
+            if now - looked >= Self.longTick {
+                looked = now
+                lookAtAll()
+            } else {
+                await lookForEnds(of: readers)
+            }
             // Not told in time, the next tick finds what was not announced.
             do { try await prepare() } catch { logger.debug("The database is away.", metadata: ["error": "\(error)"]) }
+        }
+    }
+
+    /// Wakes readers of answers that will have no more pieces.
+    private func lookForEnds(of jobs: [Int64]) async {
+        for start in stride(from: 0, to: jobs.count, by: Self.resultsPerQuestion) {
+            do {
+                let page = Array(jobs[start..<min(start + Self.resultsPerQuestion, jobs.count)])
+                for job in try await queue.ended(of: page) { nudge(job) }
+            } catch {
+                logger.debug("Ends could not be read.", metadata: ["error": "\(error)"])
+                return
+            }
         }
     }
 
@@ -218,7 +272,22 @@ final class JobWatch: Service {
     private func deliver(_ results: [JobResult]) {
         for result in results {
             let waiters = state.withLock { $0.results.removeValue(forKey: result.job)?.values.map { $0 } ?? [] }
-            for waiter in waiters { waiter.resume(returning: .result(result)) }
+            for waiter in waiters { waiter.continuation.resume(returning: .result(result)) }
         }
+    }
+}
+
+extension JobWatch.State {
+    /// Those whose time is up; they wait no more.
+    fileprivate mutating func takeOverdue(_ now: ContinuousClock.Instant) -> [JobWatch.Waiter] {
+        var overdue: [JobWatch.Waiter] = []
+        for (job, waiters) in results {
+            for (ticket, waiter) in waiters where waiter.deadline <= now {
+                overdue.append(waiter)
+                results[job]?[ticket] = nil
+            }
+            if results[job]?.isEmpty == true { results[job] = nil }
+        }
+        return overdue
     }
 }

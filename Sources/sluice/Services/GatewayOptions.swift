@@ -16,6 +16,9 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "file"))
     var tlsKey: String?
 
+    @Flag(help: "Send webhooks to private, loopback and link-local addresses too.")
+    var allowPrivateWebhooks = false
+
     func validate() throws {
         guard port.map({ 0...65_535 ~= $0 }) ?? true else { throw ValidationError("--port is 0 to 65535.") }
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
@@ -32,6 +35,7 @@ struct GatewayOptions: ParsableArguments {
         settings.host = host
         if let port { settings.port = port }
         if let tlsCertificate, let tlsKey { settings.certificate = (tlsCertificate, tlsKey) }
+        settings.allowsPrivateWebhooks = allowPrivateWebhooks
         return settings
     }
 }

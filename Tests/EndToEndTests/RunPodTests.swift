@@ -1,0 +1,16 @@
+import Queue
+import TestSupport
+import Testing
+
+/// `/v2` as RunPod's own package sees it; the cases are in Tests/Clients/endpoints.py.
+@Suite(.timeLimit(.minutes(3)))
+struct RunPodTests {
+    @Test(.database(migrated: true), arguments: ["package", "statuses", "purge", "refused"])
+    func clientsOfRunPod(name: String) async throws {
+        try await RunningQueue.with(configuration: #"{"markers": true, "latency_per_token_ms": 1}"#) { queue in
+            try await queue.queue.putModel("idle")
+            try await ClientScript(name: "endpoints.py")
+                .succeeds([name, queue.gateway, queue.key, try await queue.otherKey()])
+        }
+    }
+}

@@ -285,6 +285,12 @@ let package = Package(
                 "Queue", "Postgres", "Domain", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "Domain", "Postgres", "Queue", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "BackendHost", "Domain", "Queue"]),
         .testTarget(
             name: "BatchLoadingTests",

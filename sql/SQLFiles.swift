@@ -16,6 +16,7 @@ package enum SQLFiles {
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
+        Migration(version: 5, name: "0005_fleet", sql: PackageResources._005_fleet_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -32,6 +33,8 @@ package enum SQLFiles {
         ("gateway", PackageResources.gateway_sql),
         ("batches", PackageResources.batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
+        ("fleet", PackageResources.fleet_sql),
+        ("roles", PackageResources.roles_sql),
         ("invariants", PackageResources.invariants_sql),
     ]
 }

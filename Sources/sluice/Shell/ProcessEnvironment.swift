@@ -19,6 +19,11 @@ enum ProcessEnvironment {
         }
     }
 
+    /// Who runs it, for the record: `SLUICE_ACTOR`, or the user and the machine.
+    static var person: String {
+        variable("SLUICE_ACTOR") ?? "\(variable("USER") ?? variable("LOGNAME") ?? ProcessInfo.processInfo.userName)@\(host)"
+    }
+
     /// This process's number.
     static var processID: Int32 { ProcessInfo.processInfo.processIdentifier }
 

@@ -282,7 +282,8 @@ let package = Package(
         .testTarget(
             name: "QueueTests",
             dependencies: [
-                "Queue", "Postgres", "Domain", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "Queue", "Postgres", "Domain", "SQLFiles", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

@@ -6,7 +6,7 @@ import Testing
 import UpstreamSupport
 
 /// Jobs answered by a server that speaks the OpenAI API.
-@Suite(.timeLimit(.minutes(3))) struct OpenAITests {
+@Suite(.timeLimit(.minutes(10))) struct OpenAITests {
     private static func with(
         _ answer: @escaping @Sendable (ScriptedServer.Request, Int) -> Script,
         _ body: @escaping @Sendable (RunningQueue, ScriptedServer) async throws -> Void

@@ -42,7 +42,7 @@ struct WorkerLifeTests {
             deployment: corner.deployment, host: "h", processID: 7, direct: true
         ).worker
         _ = try await corner.claimOne(worker)
-        try await corner.connection.execute(script: "select pg_terminate_backend(\(victim.backendProcessID), 5000)")
+        try await corner.connection.execute(script: "select pg_terminate_backend(\(victim.backendProcessID), 60000)")
         try await corner.set("lock_grace_ms", 3_600_000)
         #expect(try await corner.queue.reap().isEmpty)
         #expect(
@@ -65,7 +65,7 @@ struct WorkerLifeTests {
             deployment: corner.deployment, host: "h", processID: 7, direct: true
         ).worker
         let job = try await corner.claimOne(worker)
-        try await corner.connection.execute(script: "select pg_terminate_backend(\(victim.backendProcessID), 5000)")
+        try await corner.connection.execute(script: "select pg_terminate_backend(\(victim.backendProcessID), 60000)")
         try await corner.set("lock_grace_ms", 3_600_000)
         _ = try await corner.queue.reap()
         let successor = try await Corner.connect()

@@ -5,7 +5,7 @@ import Supervisor
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct MaintenanceTests {
     @Test(.database) func `due jobs are queued, expired ones ended, the dead reaped`() async throws {
         try await Stage.with(workers: 0) { stage in

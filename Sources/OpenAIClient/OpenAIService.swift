@@ -80,6 +80,8 @@ public final class OpenAIService: BackendService {
             do {
                 let exchange = Exchange(service: self, request: request, shaped: shaped, stream: stream, watch: watch)
                 return try await exchange.run(key: key)
+            } catch let broken as BrokenOff {
+                throw broken.failure
             } catch let failure as BackendFailure where failure.errorClass == .auth {
                 guard let key else { throw failure }
                 tried.append(key)

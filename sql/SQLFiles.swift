@@ -2,7 +2,7 @@
 package enum SQLFiles {
     /// A numbered migration: applied once, never changed afterwards.
     package struct Migration: Sendable {
-        /// 1, 2, 3, …
+        /// From 1, rising.
         package let version: Int32
         /// The file's name.
         package let name: String
@@ -16,6 +16,7 @@ package enum SQLFiles {
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
+        Migration(version: 10, name: "0010_usage", sql: PackageResources._010_usage_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

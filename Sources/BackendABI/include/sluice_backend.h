@@ -148,7 +148,7 @@ typedef enum sluice_kind {
 /* Bits of sluice_call.flags. */
 #define SLUICE_CALL_STREAMING (1u << 0) /* the caller wants chunks; only set when the backend can stream */
 
-/* Bits of sluice_final.flags. */
+/* Bits of sluice_final_borrowed.flags. */
 #define SLUICE_FINAL_USAGE_ESTIMATED (1u << 0) /* nobody counted the tokens of `usage`; they are a guess */
 
 /* Levels of host->log. */

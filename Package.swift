@@ -146,7 +146,11 @@ let package = Package(
         ),
         // The local backend: libllama behind C of our own, what tests can import, and the plugin that is its entry.
         .target(name: "CLlama", cSettings: llama),
-        .target(name: "LocalModel", dependencies: ["BackendKit", "CLlama", "JSONText"]),
+        .target(
+            name: "LocalModel",
+            dependencies: ["BackendKit", "CLlama", "JSONText"],
+            swiftSettings: [.strictMemorySafety()]
+        ),
         .target(
             name: "LocalBackend",
             dependencies: ["BackendKit", "BackendABI", "LocalModel"],

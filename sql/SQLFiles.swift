@@ -2,7 +2,7 @@
 package enum SQLFiles {
     /// A numbered migration: applied once, never changed afterwards.
     package struct Migration: Sendable {
-        /// 1, 2, 3, …
+        /// From 1, rising.
         package let version: Int32
         /// The file's name.
         package let name: String
@@ -17,6 +17,7 @@ package enum SQLFiles {
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
         Migration(version: 5, name: "0005_fleet", sql: PackageResources._005_fleet_sql),
+        Migration(version: 6, name: "0006_usage", sql: PackageResources._006_usage_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

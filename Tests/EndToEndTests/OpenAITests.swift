@@ -35,6 +35,25 @@ import UpstreamSupport
         }
     }
 
+    @Test(.database(migrated: true)) func tokensNobodyCountedAreMarkedInSQL() async throws {
+        let whole = #"{"choices":[{"message":{"content":"12345678"},"finish_reason":"stop"}]}"#
+        try await Self.with({ _, number in number == 1 ? .answer(whole) : .chat() }) { queue, _ in
+            for isEstimated in [true, false] {
+                let done = try await queue.sluice(["submit", "--model", "echo", "--prompt", "Why?", "--wait", "--json"])
+                #expect(done.status == 0, "\(done)")
+                let last = Statement(
+                    "last_usage",
+                    "select id, usage_estimated from sluice.result where completion_tokens = 2 order by id desc limit 1"
+                )
+                let row = try #require(try await queue.connection.query(last).first)
+                let (id, marked): (Int64, Bool) = (try row.decode(0), try row.decode(1))
+                #expect(marked == isEstimated)
+                let shown = try await queue.sluice(["jobs", "show", "\(id)", "--json"])
+                #expect(shown.output.contains(#""usage_estimated": \#(isEstimated)"#), "\(shown)")
+            }
+        }
+    }
+
     @Test(.database(migrated: true)) func theUpstreamsErrorIsInTheErrorFileAndTheJob() async throws {
         let error = #"{"error": {"message": "65 tokens are too many", "code": "context_length_exceeded"}}"#
         try await Self.with({ _, _ in .answer(400, error) }) { queue, _ in

@@ -22,13 +22,12 @@ extension JobStatus {
         if let batch { members.append(.init("batch", .integer(Int64(batch)))) }
         if let deployment { members.append(.init("deployment", .string(deployment))) }
         if let promptTokens {
-            members.append(
-                .init(
-                    "usage",
-                    [
-                        "prompt_tokens": .integer(Int64(promptTokens)),
-                        "completion_tokens": .integer(Int64(completionTokens ?? 0)),
-                    ]))
+            var usage: [JSONOutput.Member] = [
+                .init("prompt_tokens", .integer(Int64(promptTokens))),
+                .init("completion_tokens", .integer(Int64(completionTokens ?? 0))),
+            ]
+            if isUsageEstimated == true { usage.append(.init("estimated", .bool(true))) }
+            members.append(.init("usage", .object(usage)))
         }
         if errorClass != nil || errorMessage != nil {
             members.append(

@@ -21,7 +21,8 @@ enum ProcessEnvironment {
 
     /// Who runs it, for the record: `SLUICE_ACTOR`, or the user and the machine.
     static var person: String {
-        variable("SLUICE_ACTOR") ?? "\(variable("USER") ?? variable("LOGNAME") ?? ProcessInfo.processInfo.userName)@\(host)"
+        let user = variable("USER") ?? variable("LOGNAME") ?? ProcessInfo.processInfo.userName
+        return variable("SLUICE_ACTOR") ?? "\(user)@\(host)"
     }
 
     /// This process's number.

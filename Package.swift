@@ -146,7 +146,11 @@ let package = Package(
         ),
         // The local backend: libllama behind C of our own, what tests can import, and the plugin that is its entry.
         .target(name: "CLlama", cSettings: llama),
-        .target(name: "LocalModel", dependencies: ["BackendKit", "CLlama", "JSONText"]),
+        .target(
+            name: "LocalModel",
+            dependencies: ["BackendKit", "CLlama", "JSONText"],
+            swiftSettings: [.strictMemorySafety()]
+        ),
         .target(
             name: "LocalBackend",
             dependencies: ["BackendKit", "BackendABI", "LocalModel"],
@@ -289,7 +293,17 @@ let package = Package(
         .testTarget(
             name: "QueueTests",
             dependencies: [
-                "Queue", "Postgres", "Domain", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "Queue", "Postgres", "Domain", "SQLFiles", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "Domain", "Postgres", "Queue", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "BackendHost", "Domain", "Queue"]),
@@ -343,15 +357,6 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]
-        ),
-        .testTarget(
-            name: "GatewayTests",
-            dependencies: [
-                "Gateway", "Domain", "Postgres", "Queue", "TestSupport",
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(name: "TidyTests", dependencies: [.product(name: "Subprocess", package: "swift-subprocess")]),

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Runs the conformance checker over the backends, and the tests of their host, under AddressSanitizer and LeakSanitizer.
-# Everything is built a second time, in .build-sanitize (some 15 minutes and 4 GB the first time).
-#
-# A backend that needs a configuration is tried when CONFIG_<its name> holds one:
-#     CONFIG_OpenAIBackend='{"base_url": "http://127.0.0.1:8080/v1"}' make sanitize
+# Everything is built a second time, in .build-sanitize (some 15 minutes and 4 GB the first time). The OpenAI backend asks
+# ops/upstream.py, the local one runs the tiny model.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source ops/llama-environment.sh
 
 build=(--sanitize=address --scratch-path .build-sanitize)
 # A finding has to look like a crash. The quarantine of freed memory would look like growth.
@@ -17,23 +16,23 @@ products=$(swift build "${build[@]}" --show-bin-path)
 
 failed=()
 check() {
-    printf '\n%s %s\n' "$(basename "$1")" "$2"
-    "$products/sluice" backends check "$1" --config "$2" --calls 2000 || failed+=("$(basename "$1") $2")
+    printf '\n%s %s\n' "$1" "$2"
+    "$products/sluice" backends check "$products/$1" --config "$2" --calls 2000 || failed+=("$1 $2")
 }
-for backend in "$products"/lib*.so; do
-    name=$(basename "$backend" .so)
-    variable=CONFIG_${name#lib}
-    case $name in
-    libMockBackend)
-        check "$backend" '{}'
-        check "$backend" '{"latency_ms": 1}'
-        ;;
-    libExampleC) check "$backend" '{}' ;;
-    *) if [ -n "${!variable:-}" ]; then check "$backend" "${!variable}"; else
-        printf '\n%s is not tried: set %s to a configuration under which it can answer\n' "$name.so" "$variable"
-    fi ;;
-    esac
-done
+check libMockBackend.so '{}'
+check libMockBackend.so '{"latency_ms": 1}'
+check libExampleC.so '{}'
+
+coproc upstream { exec python3 ops/upstream.py; }
+trap 'kill "$upstream_PID"' EXIT
+read -r base_url <&"${upstream[0]}"
+check libOpenAIBackend.so "{\"base_url\": \"$base_url\"}"
+
+if [ -n "${SLUICE_LLAMA:-}" ]; then
+    check libLocalBackend.so "{\"model\": \"$PWD/Tests/Models/tiny/tiny-f16.gguf\", \"embeddings\": true, \"max_tokens\": 2}"
+else
+    printf '\nlibLocalBackend.so is not tried: libllama is not there\n'
+fi
 
 printf '\nBackendHostTests\n'
 # The runner of the tests leaks a little by itself; leaks of backends are looked for above. Tests of crashes want the signal.

@@ -2,7 +2,7 @@
 package enum SQLFiles {
     /// A numbered migration: applied once, never changed afterwards.
     package struct Migration: Sendable {
-        /// 1, 2, 3, …
+        /// From 1, rising.
         package let version: Int32
         /// The file's name.
         package let name: String
@@ -16,6 +16,8 @@ package enum SQLFiles {
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
+        Migration(version: 5, name: "0005_fleet", sql: PackageResources._005_fleet_sql),
+        Migration(version: 6, name: "0006_usage", sql: PackageResources._006_usage_sql),
         Migration(version: 11, name: "0011_webhooks", sql: PackageResources._011_webhooks_sql),
     ]
 
@@ -35,6 +37,8 @@ package enum SQLFiles {
         ("runpod", PackageResources.runpod_sql),
         ("batches", PackageResources.batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
+        ("fleet", PackageResources.fleet_sql),
+        ("roles", PackageResources.roles_sql),
         ("invariants", PackageResources.invariants_sql),
     ]
 }

@@ -7,6 +7,7 @@ extension BackendTrial {
         BackendTrial("loads", "loads and declares itself", isRequired: true, crash: .entry, hang: .entry) {
             try $0.declaresItself()
         },
+        starts,
         BackendTrial("entry", "does nothing in its entry but keep the host", crash: .entry, hang: .entry) {
             try $0.entryOnlyKeepsTheHost()
         },
@@ -21,10 +22,12 @@ extension BackendTrial {
         },
     ]
 
+    /// The first trial that makes an instance, with the configuration of the check.
+    package static let starts = BackendTrial(
+        "starts", "starts and is well", isRequired: true, crash: .create, hang: .create
+    ) { try $0.startsAndIsWell() }
+
     private static let creating = [
-        BackendTrial("starts", "starts and is well", isRequired: true, crash: .create, hang: .create) {
-            try $0.startsAndIsWell()
-        },
         BackendTrial("bad-config", "refuses a bad configuration with a sentence", crash: .create, hang: .create) {
             try $0.refusesBadConfiguration()
         },

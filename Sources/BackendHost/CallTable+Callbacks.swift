@@ -43,10 +43,18 @@ extension CallTable {
         }
     }
 
+    /// The size of a final in version 1.0: everything before `flags`.
+    private static var finalSize10: Int { unsafe MemoryLayout<sluice_final_borrowed>.offset(of: \.flags) ?? .max }
+
     private static func outcome(of result: UnsafePointer<sluice_final_borrowed>?) -> BackendOutcome {
-        guard let result = unsafe result?.pointee,
-            unsafe Int(result.struct_size) >= MemoryLayout<sluice_final_borrowed>.size
+        guard let given = unsafe result, unsafe Int(given.pointee.struct_size) >= finalSize10
         else { return lie("the backend's final has no content or an impossible size") }
+        // Only as much of it as there is: a backend of an older version has none of the newer fields.
+        var result = unsafe sluice_final_borrowed()
+        unsafe withUnsafeMutableBytes(of: &result) { copy in
+            let size = unsafe min(Int(given.pointee.struct_size), copy.count)
+            unsafe copy.copyMemory(from: UnsafeRawBufferPointer(start: given, count: size))
+        }
         let body: [UInt8]? = unsafe copy(result.body)
         guard unsafe UInt32(bitPattern: result.status) != SLUICE_CANCELLED.rawValue else { return .cancelled }
         guard unsafe result.status == 0 else {
@@ -63,7 +71,8 @@ extension CallTable {
         let usage = unsafe result.usage.map { usage in
             unsafe Usage(
                 promptTokens: Int(clamping: usage.pointee.prompt_tokens),
-                completionTokens: Int(clamping: usage.pointee.completion_tokens)
+                completionTokens: Int(clamping: usage.pointee.completion_tokens),
+                isEstimated: result.flags & SLUICE_FINAL_USAGE_ESTIMATED != 0
             )
         }
         return .succeeded(body: body, usage: usage)

@@ -6,11 +6,16 @@ public struct BackendResponse: Sendable {
     public var body: [UInt8]
     /// Tokens of the prompt and of the answer, or nil when they are not known.
     public var tokens: (prompt: Int, completion: Int)?
+    /// Whether nobody counted `tokens`, and they are a guess.
+    public var areTokensEstimated: Bool
 
     /// An answer of those parts.
-    public init(body: [UInt8], tokens: (prompt: Int, completion: Int)? = nil) {
+    public init(
+        body: [UInt8], tokens: (prompt: Int, completion: Int)? = nil, areTokensEstimated: Bool = false
+    ) {
         self.body = body
         self.tokens = tokens
+        self.areTokensEstimated = areTokensEstimated
     }
 }
 

@@ -53,8 +53,10 @@ public protocol BackendService: Sendable {
 
     /// Lets go of what the instance holds outside of memory: connections, threads.
     ///
-    /// Called once, when every task of the instance has been cancelled; some may still be on their way out. May block
-    /// for a moment. Does nothing without an implementation.
+    /// Called once, when the instance is over and its last call has ended, so nothing else uses the service any more. Calls
+    /// that are open when the host destroys the instance are cancelled, and awaited for 0.8 seconds; one that goes on for
+    /// longer has this called when it ends, if the process lives so long. May block for a moment. Does nothing
+    /// without an implementation.
     func close()
 }
 

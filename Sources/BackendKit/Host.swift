@@ -49,6 +49,7 @@ public enum Host {
             var result = unsafe sluice_final_borrowed()
             unsafe result.struct_size = UInt32(MemoryLayout<sluice_final_borrowed>.size)
             unsafe result.body = sluice_bytes_borrowed(data: body.baseAddress, size: body.count)
+            unsafe result.flags = response.areTokensEstimated ? SLUICE_FINAL_USAGE_ESTIMATED : 0
             guard let tokens = response.tokens else { return unsafe host.pointee.on_final(id, &result) }
             let usage = sluice_usage(
                 prompt_tokens: UInt64(max(0, tokens.prompt)),

@@ -16,13 +16,20 @@ class ServiceInstance: @unchecked Sendable {
 ///
 /// A call that is not answered at once gets a task. These tasks are unstructured and kept, which nothing else in the project
 /// is: a C function that must return at once is where they begin, and another one, knowing a number, is what cancels
-/// them. They end with their call; `close` cancels those that are left and waits for them.
+/// them. They end with their call; `close` cancels those that are left and waits for them. The service itself is closed once,
+/// when the last call has ended: a service is not taken apart under calls that use it.
 final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked Sendable {
     private let service: Service
     private let kinds: Set<ServiceDescriptor.Kind>
     private let slots: [Slot]
-    /// Calls whose task has not ended; it may outlive its call for a moment.
-    private let running = Atomic(0)
+    private let life = Mutex(Life())
+
+    private struct Life {
+        /// Calls whose task has not ended; it may outlive its call for a moment.
+        var running = 0
+        /// Whether the last of them is to close the service, since `close` could not wait for it.
+        var lastCloses = false
+    }
 
     /// How long `close` waits for cancelled calls: the host gives it about a second.
     private static var patience: Duration { .milliseconds(800) }
@@ -81,11 +88,11 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
             // `telling` stays: the call before may still be on its way out of the host.
             (state.id, state.task, state.isCancelled) = (request.head.callID, nil, false)
         }
-        running.add(1, ordering: .relaxed)
+        life.withLock { $0.running += 1 }
         // tidy: allow unstructured-task: as above; it is ended by cancel and waited for by destroy.
         let task = Task {
             await self.run(request, slot)
-            self.running.subtract(1, ordering: .releasing)
+            self.callEnded()
         }
         let isCancelled = slot.state.withLock { state in
             guard state.id == request.head.callID else { return false }
@@ -164,20 +171,24 @@ final class TypedInstance<Service: BackendService>: ServiceInstance, @unchecked 
             // Only for as long as a callback of the host takes.
             while slot.state.withLock({ $0.telling > 0 }) { sched_yield() }
         }
-        // A service is not taken apart under calls that use it: one that does not hear of its cancelling keeps it until the
-        // process ends.
-        if callsEnd() { service.close() }
-    }
-
-    /// Whether every call ended in time.
-    private func callsEnd() -> Bool {
         let end = ContinuousClock.now + Self.patience
-        while running.load(ordering: .acquiring) > 0 {
-            guard ContinuousClock.now < end else { return false }
+        while life.withLock({ $0.running > 0 }), ContinuousClock.now < end {
             // A wait of a millisecond on no descriptor: this is a thread of the host's, not a task.
             _ = poll(nil, 0, 1)
         }
-        return true
+        let isOver = life.withLock { life in
+            life.lastCloses = life.running > 0
+            return !life.lastCloses
+        }
+        if isOver { service.close() }
+    }
+
+    private func callEnded() {
+        let closes = life.withLock { life in
+            life.running -= 1
+            return life.running == 0 && life.lastCloses
+        }
+        if closes { service.close() }
     }
 }
 

@@ -4,10 +4,13 @@ public struct Usage: Sendable, Hashable, Codable {
     public var promptTokens: Int
     /// Tokens of the answer.
     public var completionTokens: Int
+    /// Whether nobody counted them, and they are a guess.
+    public var isEstimated: Bool
 
     /// A usage of `promptTokens` read and `completionTokens` written.
-    public init(promptTokens: Int = 0, completionTokens: Int = 0) {
+    public init(promptTokens: Int = 0, completionTokens: Int = 0, isEstimated: Bool = false) {
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
+        self.isEstimated = isEstimated
     }
 }

@@ -21,22 +21,25 @@ package struct CrashLoop: Sendable, Hashable {
     /// A worker ended at `now` that nobody had asked to end.
     ///
     /// - Parameters:
-    ///   - ran: how long it had lived. A run as long as the policy's window forgets everything before it.
+    ///   - loading: how long it had been loading before it was ready, or until its end. The window is longer by that for each
+    ///     restart, or what takes long to load could crash for ever.
+    ///   - ran: how long it had been ready. A run as long as the policy's window forgets everything before it.
     ///   - width: how many workers the deployment has: each may end as often as one alone could.
     ///   - isConfigurationFault: whether another start cannot help: held at once.
     package mutating func ended(
-        at now: Duration, ran: Duration, width: Int, isConfigurationFault: Bool, cause: String,
+        at now: Duration, loading: Duration, ran: Duration, width: Int, isConfigurationFault: Bool, cause: String,
         using generator: inout some RandomNumberGenerator
     ) -> Decision {
         if ran >= policy.window { self = CrashLoop(policy) }
         let width = max(1, width)
         let limit = max(1, policy.limit) * width
-        ends.removeAll { $0 <= now - policy.window }
+        let window = policy.window + loading * max(0, policy.limit - 1)
+        ends.removeAll { $0 <= now - window }
         ends.append(now)
         endsSinceHealthy += 1
         if isConfigurationFault { return hold(at: now, "it cannot start as configured (\(cause))") }
         if ends.count >= limit {
-            return hold(at: now, "\(ends.count) ends within \(policy.window) (the last: \(cause))")
+            return hold(at: now, "\(ends.count) ends within \(window) (the last: \(cause))")
         }
         // The first end of each worker costs no pause.
         let round = (endsSinceHealthy - 1) / width

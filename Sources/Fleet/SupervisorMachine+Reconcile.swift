@@ -35,8 +35,7 @@ extension SupervisorMachine {
         for process in processes.values {
             switch process.stage {
             case .draining(let end): consider(end)
-            case .running: consider(process.since + graces.settle)
-            case .starting, .killed: break
+            case .starting, .running, .killed: break
             }
         }
         guard !isShuttingDown else { return next }
@@ -62,13 +61,12 @@ extension SupervisorMachine {
         let live = all.filter { processes[$0]?.isLive == true }
         let old = live.filter { processes[$0]?.revision != want.revision }
         let current = live.filter { processes[$0]?.revision == want.revision }
-        let isUnsettled = current.contains { !isSettled($0, at: now) }
+        let isLoading = current.contains { processes[$0]?.readySince == nil }
 
-        // Old ones go first, then the newest. The one for which a new one has just been started waits until that has
-        // lived for a while.
+        // Old ones go first, then the newest. The one for which a new one has been started waits until that is ready.
         let surplus = live.count - want.workers
         if surplus > 0 {
-            let kept = !old.isEmpty && isUnsettled && want.workers > 0 ? 1 : 0
+            let kept = !old.isEmpty && isLoading && want.workers > 0 ? 1 : 0
             for child in (old.reversed() + current.reversed()).prefix(max(0, surplus - kept)) {
                 drain(child, at: now, &actions)
             }
@@ -76,17 +74,12 @@ extension SupervisorMachine {
         }
         guard (gates[want.deployment]?.opens ?? .zero) <= now else { return }
         var missing = want.workers - live.count
-        if missing == 0, !old.isEmpty, !isUnsettled { missing = 1 }
+        if missing == 0, !old.isEmpty, !isLoading { missing = 1 }
         let room = want.workers + 1 - all.count
         for _ in 0..<max(0, min(missing, room)) {
             let child = newChild()
             processes[child] = Process(deployment: want.deployment, revision: want.revision, since: now)
             actions.append(.spawn(child, deployment: want.deployment, revision: want.revision))
         }
-    }
-
-    private func isSettled(_ child: Child, at now: Duration) -> Bool {
-        guard let process = processes[child], process.stage == .running else { return false }
-        return process.since + graces.settle <= now
     }
 }

@@ -3,7 +3,8 @@
 ///
 /// A child is in one of these states:
 /// - *starting*: a spawn was asked for. Left by `spawned` or `spawnFailed`.
-/// - *running*. Left by `exited`, or by the decision to drain or to kill it.
+/// - *running*: a process, which loads its backend until it says `ready`. Left by `exited`, or by the decision to drain or
+///   to kill it.
 /// - *draining*: told to end. Left by `exited`, or when the grace has passed: it is killed.
 /// - *killed*. Left by `exited` only.
 ///
@@ -36,6 +37,8 @@ package struct SupervisorMachine: Sendable {
         case wanted([Wanted])
         /// The child is a process now.
         case spawned(Child, processID: Int32)
+        /// The child's backend is loaded: it takes jobs.
+        case ready(Child)
         /// There is no process: the executable is missing, the system out of processes.
         case spawnFailed(Child, cause: String)
         /// The child's process ended.
@@ -75,8 +78,6 @@ package struct SupervisorMachine: Sendable {
     package struct Graces: Sendable, Hashable {
         /// From the request to drain to the kill. Longer than the worker's own drain grace.
         package var drain = Duration.seconds(35)
-        /// How long a worker of a new revision has to live before an old one is drained for it.
-        package var settle = Duration.seconds(2)
         /// How long another supervisor has to lead before this one gives up its children.
         package var succession = Duration.seconds(10)
 
@@ -94,12 +95,22 @@ package struct SupervisorMachine: Sendable {
     struct Process {
         let deployment: String
         let revision: Int32
+        /// When it became a process; before that, when it was asked for.
         var since: Duration
         var stage = Stage.starting
+        /// When it said that it is ready.
+        var readySince: Duration?
         /// Set when this machine decided its end for a reason of its own.
         var verdict: (cause: String, chargesJobs: Bool)?
 
         var isLive: Bool { stage == .starting || stage == .running }
+
+        /// How long it has been loading until `now`, and how long it has been ready since.
+        func ages(at now: Duration) -> (loading: Duration, ready: Duration) {
+            if stage == .starting { return (.zero, .zero) }
+            guard let readySince else { return (now - since, .zero) }
+            return (readySince - since, now - readySince)
+        }
     }
 
     struct Gate {
@@ -146,6 +157,7 @@ package struct SupervisorMachine: Sendable {
         switch event {
         case .wanted(let list): heard(list)
         case .spawned(let child, _): spawned(child, at: now)
+        case .ready(let child): processes[child]?.readySince = now
         case .spawnFailed(let child, let cause):
             if let process = processes.removeValue(forKey: child) {
                 ended(process, WorkerEnding("it could not be started: \(cause)"), at: now, &actions, &generator)
@@ -198,8 +210,9 @@ package struct SupervisorMachine: Sendable {
         guard let want = wanted?.first(where: { $0.deployment == process.deployment }) else { return }
         guard want.revision == process.revision else { return }
         var gate = gates[want.deployment] ?? Gate(revision: want.revision, loop: CrashLoop(restarts))
+        let ages = process.ages(at: now)
         let decision = gate.loop.ended(
-            at: now, ran: process.stage == .starting ? .zero : now - process.since, width: want.workers,
+            at: now, loading: ages.loading, ran: ages.ready, width: want.workers,
             isConfigurationFault: ending.isConfigurationFault, cause: ending.cause, using: &generator)
         switch decision {
         case .restart(let time): gate.opens = max(gate.opens, time)

@@ -60,8 +60,8 @@ final class EmbeddingRunner: @unchecked Sendable {
         }
         let isDecoded = context.decode()
         for (sequence, item) in batch.enumerated() {
-            if isDecoded, let values = context.embedding(of: sequence) {
-                var embedding = Embedding(values: Array(values))
+            if isDecoded, let values = unsafe context.embedding(of: sequence) {
+                var embedding = unsafe Embedding(values: Array(values))
                 if normalizes { embedding.normalize() }
                 keep(embedding, item)
             } else if open[item.request] != nil {

@@ -35,16 +35,16 @@ final class Engine: Sendable {
         thread = Mutex(nil)
         let loop = EngineLoop(model, letters: letters, generating: generating, embedding: embedding, gauge)
         var started = pthread_t()
-        let argument = Unmanaged.passRetained(loop)
-        let status = pthread_create(
+        let argument = unsafe Unmanaged.passRetained(loop)
+        let status = unsafe pthread_create(
             &started, nil,
             { argument in
-                guard let argument else { return nil }
-                Unmanaged<EngineLoop>.fromOpaque(argument).takeRetainedValue().run()
+                guard let argument = unsafe argument else { return nil }
+                unsafe Unmanaged<EngineLoop>.fromOpaque(argument).takeRetainedValue().run()
                 return nil
             }, argument.toOpaque())
         guard status == 0 else {
-            argument.release()
+            unsafe argument.release()
             throw BackendFailure(.overloaded, "no thread for the model can be started")
         }
         thread.withLock { $0 = started }

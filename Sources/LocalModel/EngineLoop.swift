@@ -23,6 +23,8 @@ final class EngineLoop: @unchecked Sendable {
     private var generations: [UInt64: (generation: Generation, request: UInt64, index: Int)] = [:]
     private var outputs: [(sequence: Int, job: UInt64, index: Int32)] = []
     private var received: [Engine.Letter] = []
+    /// What to tell requests that ended, when the step they came of was reported, so that who has an answer finds it in the numbers.
+    private var replies: [() -> Void] = []
 
     init(
         _ model: LlamaModel, letters: Mailbox<Engine.Letter>,
@@ -115,6 +117,8 @@ final class EngineLoop: @unchecked Sendable {
         scheduler.decoded(step)
         for output in outputs { sample(context, output.sequence, output.job, output.index) }
         report(step, made: outputs.count, seconds: Self.now() - began)
+        for reply in replies { reply() }
+        replies.removeAll(keepingCapacity: true)
     }
 
     private func sample(_ context: LlamaContext, _ sequence: Int, _ job: UInt64, _ index: Int32) {
@@ -130,8 +134,8 @@ final class EngineLoop: @unchecked Sendable {
             token = context.bestToken(at: index)
         }
         var score: TokenScore?
-        if let count = generation.plan.logprobs, let logits = context.logits(at: index) {
-            score = TokenScore(of: token, best: count, logits: logits)
+        if let count = generation.plan.logprobs, let logits = unsafe context.logits(at: index) {
+            score = unsafe TokenScore(of: token, best: count, logits: logits)
         }
         if generation.take(token, model, score: score) {
             scheduler.finish(sequence)
@@ -151,7 +155,7 @@ final class EngineLoop: @unchecked Sendable {
         let outcomes = found.outcomes.compactMap(\.self)
         guard outcomes.count == found.outcomes.count else { return }
         open[request] = nil
-        found.reply.finish(.success(outcomes))
+        replies.append { found.reply.finish(.success(outcomes)) }
     }
 
     private func refuse(_ request: UInt64, _ failure: BackendFailure) {
@@ -188,7 +192,7 @@ final class EngineLoop: @unchecked Sendable {
 
     static func now() -> Double {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 }

@@ -66,7 +66,7 @@ final class Generation: @unchecked Sendable {
         }
         if matcher.isActive {
             assembled.removeAll(keepingCapacity: true)
-            model.withPiece(of: token) { assembler.take($0, into: &assembled) }
+            unsafe model.withPiece(of: token) { unsafe assembler.take($0, into: &assembled) }
             if matcher.take(assembled, into: &outcome.text) {
                 // What was held back is the stop string: nothing of it is to be told.
                 outcome.finish = .stop
@@ -74,7 +74,7 @@ final class Generation: @unchecked Sendable {
                 return true
             }
         } else {
-            model.withPiece(of: token) { assembler.take($0, into: &outcome.text) }
+            unsafe model.withPiece(of: token) { unsafe assembler.take($0, into: &outcome.text) }
         }
         if outcome.tokens >= plan.maximumTokens {
             end(.length)

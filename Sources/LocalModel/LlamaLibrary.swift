@@ -8,16 +8,16 @@ enum LlamaLibrary {
     static var isBuilt: Bool { builtDirectory != nil }
 
     /// What ops/llama.sh printed when this was compiled.
-    static var builtDirectory: String? { cllama_built_directory().map { String(cString: $0) } }
+    static var builtDirectory: String? { unsafe cllama_built_directory().map { unsafe String(cString: $0) } }
 
     /// Loads it from `directory`, or from where an installation or the build has put it.
     ///
     /// - Throws: `fatal` with what to run, when it is nowhere, or not the one this was built with.
     static func load(from directory: String?) throws(BackendFailure) {
         let places = directory.map { [$0] } ?? standardPlaces
-        guard let place = places.first(where: { access($0 + "/libllama.so", R_OK) == 0 }) else {
+        guard let place = places.first(where: { unsafe access($0 + "/libllama.so", R_OK) == 0 }) else {
             guard directory != nil || isBuilt else {
-                throw BackendFailure(.fatal, Self.sentence { !cllama_load("", $0) })
+                throw BackendFailure(.fatal, unsafe Self.sentence { unsafe !cllama_load("", $0) })
             }
             throw BackendFailure(
                 .fatal,
@@ -25,32 +25,32 @@ enum LlamaLibrary {
             )
         }
         var isLoaded = false
-        let sentence = Self.sentence {
-            isLoaded = cllama_load(place, $0)
+        let sentence = unsafe Self.sentence {
+            isLoaded = unsafe cllama_load(place, $0)
             return !isLoaded
         }
         guard isLoaded else { throw BackendFailure(.fatal, sentence) }
-        cllama_set_log { level, text in
+        unsafe cllama_set_log { level, text in
             // Its warnings and errors; below that it tells what it does all day.
-            guard level >= 3, let text else { return }
-            let line = String(cString: text).trimmingNewline()
+            guard level >= 3, let text = unsafe text else { return }
+            let line = unsafe String(cString: text).trimmingNewline()
             if !line.isEmpty { Host.log(level == 3 ? .debug : .warning, "libllama: \(line)") }
         }
     }
 
     private static var standardPlaces: [String] {
         var places: [String] = []
-        if let own = cllama_own_directory() { places.append(String(cString: own) + "/../llama") }
+        if let own = unsafe cllama_own_directory() { places.append(unsafe String(cString: own) + "/../llama") }
         if let builtDirectory { places.append(builtDirectory + "/libllama/lib") }
         return places
     }
 
     /// The sentence a C function writes when `hasFailed` says so.
     static func sentence(_ hasFailed: (UnsafeMutablePointer<CChar>) -> Bool) -> String {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CLLAMA_TEXT_BYTES)) { buffer in
-            buffer.initialize(repeating: 0)
-            guard let start = buffer.baseAddress, hasFailed(start) else { return "" }
-            return String(cString: start)
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CLLAMA_TEXT_BYTES)) { buffer in
+            unsafe buffer.initialize(repeating: 0)
+            guard let start = buffer.baseAddress, unsafe hasFailed(start) else { return "" }
+            return unsafe String(cString: start)
         }
     }
 }

@@ -4,7 +4,7 @@ import CLlama
 /// A model in memory: its facts, its vocabulary, its template.
 ///
 /// Reading is safe from many threads at once; libllama changes nothing of a model after it was loaded.
-final class LlamaModel: @unchecked Sendable {
+@safe final class LlamaModel: @unchecked Sendable {
     let facts: cllama_model_facts
     /// The family of models, such as `llama` or `bert`.
     let architecture: String
@@ -12,34 +12,34 @@ final class LlamaModel: @unchecked Sendable {
 
     init(path: String, gpuLayers: Int, usesMmap: Bool, usesMlock: Bool) throws(BackendFailure) {
         var pointer: OpaquePointer?
-        let complaint = LlamaLibrary.sentence {
-            pointer = cllama_model_open(path, Int32(gpuLayers), usesMmap, usesMlock, $0)
-            return pointer == nil
+        let complaint = unsafe LlamaLibrary.sentence {
+            unsafe pointer = cllama_model_open(path, Int32(gpuLayers), usesMmap, usesMlock, $0)
+            return unsafe pointer == nil
         }
-        guard let pointer else {
+        guard let pointer = unsafe pointer else {
             throw BackendFailure(.invalidRequest, "\(path) cannot be loaded: \(complaint)")
         }
-        self.pointer = pointer
-        facts = cllama_model_facts_of(pointer)
-        architecture = Self.metadata("general.architecture", pointer) ?? "unknown"
+        unsafe self.pointer = unsafe pointer
+        facts = unsafe cllama_model_facts_of(pointer)
+        architecture = unsafe Self.metadata("general.architecture", pointer) ?? "unknown"
     }
 
-    deinit { cllama_model_close(pointer) }
+    deinit { unsafe cllama_model_close(pointer) }
 
     private static func metadata(_ key: String, _ pointer: OpaquePointer) -> String? {
         var isThere = false
-        let text = LlamaLibrary.sentence {
-            isThere = cllama_model_metadata(pointer, key, $0)
+        let text = unsafe LlamaLibrary.sentence {
+            isThere = unsafe cllama_model_metadata(pointer, key, $0)
             return isThere
         }
         return isThere ? text : nil
     }
 
     /// The value of a metadata key, cut at 1 KiB.
-    func metadata(_ key: String) -> String? { Self.metadata(key, pointer) }
+    func metadata(_ key: String) -> String? { unsafe Self.metadata(key, pointer) }
 
     /// The chat template of the model itself.
-    var chatTemplate: String? { cllama_model_template(pointer).map { String(cString: $0) } }
+    var chatTemplate: String? { unsafe cllama_model_template(pointer).map { unsafe String(cString: $0) } }
 
     /// The tokens of a text.
     ///
@@ -49,11 +49,11 @@ final class LlamaModel: @unchecked Sendable {
     func tokens(of text: String, addsSpecial: Bool = true, parsesSpecial: Bool) -> [Int32] {
         var text = text
         return text.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { bytes in
+            unsafe bytes.withMemoryRebound(to: CChar.self) { bytes in
                 var count = 0
                 for capacity in [bytes.count + 8, bytes.count * 2 + 64] {
-                    let tokens = [Int32](unsafeUninitializedCapacity: capacity) { buffer, used in
-                        count = Int(
+                    let tokens = unsafe [Int32](unsafeUninitializedCapacity: capacity) { buffer, used in
+                        count = unsafe Int(
                             cllama_tokenize(
                                 pointer, bytes.baseAddress, Int32(bytes.count), buffer.baseAddress, Int32(capacity),
                                 addsSpecial, parsesSpecial))
@@ -67,29 +67,29 @@ final class LlamaModel: @unchecked Sendable {
     }
 
     /// Whether the model ends its answer with this token.
-    func isEnd(_ token: Int32) -> Bool { cllama_is_end(pointer, token) }
+    func isEnd(_ token: Int32) -> Bool { unsafe cllama_is_end(pointer, token) }
 
     /// Calls `body` with the bytes of a token, which may be a part of a character, or nothing for a control token.
     func withPiece<Result>(
         of token: Int32, isSpecial: Bool = false, _ body: (UnsafeBufferPointer<UInt8>) -> Result
     ) -> Result {
         for capacity in [256, 65_536] {
-            let result: Result? = withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer in
-                let count = cllama_piece(pointer, token, buffer.baseAddress, Int32(capacity), isSpecial)
+            let result: Result? = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer in
+                let count = unsafe cllama_piece(pointer, token, buffer.baseAddress, Int32(capacity), isSpecial)
                 guard count >= 0, let start = buffer.baseAddress else { return nil }
-                return start.withMemoryRebound(to: UInt8.self, capacity: Int(count)) {
-                    body(UnsafeBufferPointer(start: $0, count: Int(count)))
+                return unsafe start.withMemoryRebound(to: UInt8.self, capacity: Int(count)) {
+                    unsafe body(UnsafeBufferPointer(start: $0, count: Int(count)))
                 }
             }
             if let result { return result }
         }
-        return body(UnsafeBufferPointer(start: nil, count: 0))
+        return unsafe body(UnsafeBufferPointer(start: nil, count: 0))
     }
 
     /// The bytes of a token; of a control token its name when `isSpecial`, otherwise nothing.
     func piece(of token: Int32, isSpecial: Bool = false) -> [UInt8] {
         guard token >= 0 else { return [] }
-        return withPiece(of: token, isSpecial: isSpecial) { Array($0) }
+        return unsafe withPiece(of: token, isSpecial: isSpecial) { unsafe Array($0) }
     }
 
     /// A sampler with these settings.
@@ -100,10 +100,10 @@ final class LlamaModel: @unchecked Sendable {
             throw BackendFailure(
                 .invalidRequest, "'logit_bias' has a token the model does not: it has \(facts.vocabulary)")
         }
-        let pointer: OpaquePointer? = tokens.withUnsafeBufferPointer { tokens in
-            values.withUnsafeBufferPointer { values in
+        let pointer: OpaquePointer? = unsafe tokens.withUnsafeBufferPointer { tokens in
+            unsafe values.withUnsafeBufferPointer { values in
                 func open(_ grammar: UnsafePointer<CChar>?) -> OpaquePointer? {
-                    cllama_sampler_open(
+                    unsafe cllama_sampler_open(
                         self.pointer,
                         cllama_sampling(
                             temperature: Float(settings.temperature), top_k: Int32(settings.topK),
@@ -115,48 +115,50 @@ final class LlamaModel: @unchecked Sendable {
                             bias_tokens: tokens.baseAddress, bias_values: values.baseAddress,
                             bias_count: Int32(tokens.count), grammar: grammar))
                 }
-                return settings.grammar.map { $0.withCString(open) } ?? open(nil)
+                return unsafe settings.grammar.map { unsafe $0.withCString(open) } ?? open(nil)
             }
         }
-        guard let pointer else { throw BackendFailure(.invalidRequest, "the grammar of the request cannot be read") }
-        return LlamaSampler(pointer)
+        guard let pointer = unsafe pointer else {
+            throw BackendFailure(.invalidRequest, "the grammar of the request cannot be read")
+        }
+        return unsafe LlamaSampler(pointer)
     }
 
     /// A context of this model.
     func makeContext(_ settings: cllama_context_settings) throws(BackendFailure) -> LlamaContext {
         var context: OpaquePointer?
-        let complaint = LlamaLibrary.sentence {
-            context = cllama_context_open(pointer, settings, $0)
-            return context == nil
+        let complaint = unsafe LlamaLibrary.sentence {
+            unsafe context = cllama_context_open(pointer, settings, $0)
+            return unsafe context == nil
         }
-        guard let context else {
+        guard let context = unsafe context else {
             throw BackendFailure(.overloaded, "no context of that size can be made: \(complaint)")
         }
-        return LlamaContext(context, model: self)
+        return unsafe LlamaContext(context, model: self)
     }
 }
 
 extension LlamaModel {
     /// The prompt of a conversation by a template's text or name, nil when the template is not one libllama knows.
     static func prompt(_ messages: [LocalPrompt.Message], template: String) -> String? {
-        var strings: [UnsafeMutablePointer<CChar>] = []
-        defer { for string in strings { string.deallocate() } }
+        var strings: [UnsafeMutablePointer<CChar>] = unsafe []
+        defer { while let string = unsafe strings.popLast() { unsafe string.deallocate() } }
         func copy(_ text: String) -> UnsafePointer<CChar>? {
             let bytes = text.utf8CString
             let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count)
-            _ = memory.initialize(from: bytes)
+            _ = unsafe memory.initialize(from: bytes)
             guard let start = memory.baseAddress else { return nil }
-            strings.append(start)
-            return UnsafePointer(start)
+            unsafe strings.append(start)
+            return unsafe UnsafePointer(start)
         }
-        let roles = messages.map { copy($0.role) }
-        let contents = messages.map { copy($0.content) }
+        let roles = unsafe messages.map { unsafe copy($0.role) }
+        let contents = unsafe messages.map { unsafe copy($0.content) }
         var capacity = messages.reduce(256) { $0 + 2 * ($1.role.utf8.count + $1.content.utf8.count) + 64 }
         for _ in 0..<2 {
             var size = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, used in
-                buffer.withMemoryRebound(to: CChar.self) { buffer in
-                    size = Int(
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, used in
+                unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
+                    size = unsafe Int(
                         cllama_apply_template(
                             template, roles, contents, messages.count, buffer.baseAddress, Int32(clamping: capacity)))
                 }

@@ -51,12 +51,12 @@ package final class LocalService: BackendService {
             "model loaded: \(what); \(plan.sequences) sequences of \(plan.context) tokens, libllama \(Self.version)")
     }
 
-    private static var version: String { cllama_version().map { String(cString: $0) } ?? "unknown" }
+    private static var version: String { unsafe cllama_version().map { unsafe String(cString: $0) } ?? "unknown" }
 
     /// Refuses what is no model before libllama tries it.
     private static func check(file: String, _ limit: UInt64?) throws(BackendFailure) {
         var facts = stat()
-        guard stat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+        guard unsafe stat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
             throw BackendFailure(.invalidRequest, "there is no model file at \(file)")
         }
         if let limit, UInt64(facts.st_size) > limit {

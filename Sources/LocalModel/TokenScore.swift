@@ -16,11 +16,11 @@ struct TokenScore: Sendable, Equatable {
     }
 
     init(of token: Int32, best count: Int, logits: UnsafeBufferPointer<Float>) {
-        let largest = logits.max() ?? 0
-        let sum = logits.reduce(0.0) { $0 + exp(Double($1 - largest)) }
+        let largest = unsafe logits.max() ?? 0
+        let sum = unsafe logits.reduce(0.0) { $0 + exp(Double($1 - largest)) }
         let norm = Double(largest) + log(sum)
         self.token = token
-        logarithm = Double(logits[Int(token)]) - norm
+        logarithm = unsafe Double(logits[Int(token)]) - norm
         // Few are wanted of many: a sorted list of the best so far.
         var best: [Alternative] = []
         guard count > 0 else {
@@ -28,7 +28,7 @@ struct TokenScore: Sendable, Equatable {
             return
         }
         for index in logits.indices {
-            let value = Double(logits[index])
+            let value = unsafe Double(logits[index])
             if best.count == count, let last = best.last, value <= last.logarithm { continue }
             let place = best.firstIndex { $0.logarithm < value } ?? best.count
             best.insert(Alternative(token: Int32(index), logarithm: value), at: place)

@@ -7,11 +7,11 @@ struct UTF8Assembler: Sendable {
 
     /// Appends to `text` what `piece` completes.
     mutating func take(_ piece: UnsafeBufferPointer<UInt8>, into text: inout [UInt8]) {
-        if pending.isEmpty, piece.allSatisfy({ $0 < 0x80 }) {
-            text.append(contentsOf: piece)
+        if pending.isEmpty, unsafe piece.allSatisfy({ $0 < 0x80 }) {
+            unsafe text.append(contentsOf: piece)
             return
         }
-        let bytes = pending + piece
+        let bytes = unsafe pending + piece
         pending.removeAll(keepingCapacity: true)
         var index = 0
         while index < bytes.count {

@@ -6,6 +6,11 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
 
+/// The upstream broke a stream off after pieces of it were passed on: it must not be asked again, with whatever key.
+struct BrokenOff: Error {
+    var failure: BackendFailure
+}
+
 /// One request to the upstream and its answer, read to the end.
 struct Exchange: Sendable {
     let service: OpenAIService
@@ -77,6 +82,7 @@ struct Exchange: Sendable {
         var parser = EventStreamParser(maximumBytes: configuration.maximumEventBytes)
         var assembly = StreamAssembly(kind: request.kind, hidesUsage: shaped.hidesUsage)
         var total = 0
+        var passedOn = 0
         var isDone = false
         var parts = response.body.makeAsyncIterator()
         while !isDone, let part = try await parts.next() {
@@ -95,7 +101,10 @@ struct Exchange: Sendable {
                         chunks += 1
                     case .nothing: break
                     case .done: isDone = true
-                    case .failed(let error, let body): throw service.judge.failure(inAnswer: error, body: body)
+                    case .failed(let error, let body):
+                        let failure = service.judge.failure(inAnswer: error, body: body)
+                        if passedOn + chunks > 0 { throw BrokenOff(failure: failure) }
+                        throw failure
                     }
                 }
             } catch is EventStreamParser.TooLong {
@@ -105,6 +114,7 @@ struct Exchange: Sendable {
                 throw BackendFailure(.retryable, "the upstream sent an event that is no part of such an answer")
             }
             let (bytes, sent) = (part.readableBytes, chunks)
+            passedOn += sent
             service.record.withLock { $0.received(bytes: bytes, chunks: sent) }
         }
         try Task.checkCancellation()

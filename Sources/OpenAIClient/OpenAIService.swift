@@ -42,7 +42,8 @@ public final class OpenAIService: BackendService {
             let answered = try await answer(request, shaped, stream)
             record.withLock { $0.succeeded(answered.usage) }
             return BackendResponse(
-                body: answered.body, tokens: (answered.usage.prompt, answered.usage.completion))
+                body: answered.body, tokens: (answered.usage.prompt, answered.usage.completion),
+                areTokensEstimated: answered.usage.isEstimated)
         } catch {
             // The watch ends a request by cancelling it as well: only the host's cancelling is one.
             if Task.isCancelled {
@@ -80,6 +81,8 @@ public final class OpenAIService: BackendService {
             do {
                 let exchange = Exchange(service: self, request: request, shaped: shaped, stream: stream, watch: watch)
                 return try await exchange.run(key: key)
+            } catch let broken as BrokenOff {
+                throw broken.failure
             } catch let failure as BackendFailure where failure.errorClass == .auth {
                 guard let key else { throw failure }
                 tried.append(key)

@@ -52,11 +52,13 @@ extension Queue {
     private static let putDeploymentStatement = Statement(
         "put_deployment",
         "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text)")
-    private static let scaleStatement = Statement("scale", "select sluice.scale($1::text, $2::int)")
     private static let overviewStatement = Statement("overview", "select * from sluice.overview()")
     private static let wantedStatement = Statement(
         "wanted_workers",
-        "select d.name, d.workers, d.revision, d.backend from sluice.deployment d order by d.id")
+        """
+        select d.name, case d.state when 'draining' then 0 else d.workers end, d.revision, d.backend
+        from sluice.deployment d order by d.id
+        """)
     private static let invariantsStatement = Statement(
         "check_invariants", "select invariant, violations from sluice.check_invariants()")
 
@@ -84,14 +86,6 @@ extension Queue {
             $0.append(request.workers)
             $0.append(request.slots)
             $0.append(request.version)
-        }
-    }
-
-    /// Sets how many workers a deployment should have.
-    package func scale(_ deployment: String, to workers: Int32) async throws(QueueError) {
-        _ = try await call(Self.scaleStatement) {
-            $0.append(deployment)
-            $0.append(workers)
         }
     }
 

@@ -29,6 +29,8 @@ package struct JobResult: Sendable {
     package var errorMessage: String?
     package var promptTokens: Int32?
     package var completionTokens: Int32?
+    /// Whether the tokens are a guess of the backend's.
+    package var isUsageEstimated: Bool
     /// From when it was due until its last attempt began, by the database's clock.
     package var queuedMilliseconds: Int64
     /// How long its last attempt took.
@@ -121,6 +123,7 @@ extension Queue {
                         job: try row.decode(0), state: try row.decodeWord(1), attempt: try row.decode(2),
                         errorClass: try row.decodeOptionalWord(3), errorMessage: try row.decode(4),
                         promptTokens: try row.decode(5), completionTokens: try row.decode(6),
+                        isUsageEstimated: try row.decode(10),
                         queuedMilliseconds: try row.decode(7), runMilliseconds: try row.decode(8), body: body?.utf8))
             }
             return found

@@ -29,6 +29,8 @@ package struct JobStatus: Sendable {
     package var errorMessage: String?
     package var promptTokens: Int32?
     package var completionTokens: Int32?
+    /// Whether the tokens are a guess of the backend's; nil where there are none.
+    package var isUsageEstimated: Bool?
 }
 
 extension Queue {
@@ -150,6 +152,7 @@ extension JobStatus {
             dueAt: try row.decode(13), deadlineAt: try row.decode(14), startedAt: try row.decode(15),
             finishedAt: try row.decode(16), worker: try row.decode(17), deployment: try row.decode(18),
             errorClass: try row.decodeOptionalWord(19), errorMessage: try row.decode(20),
-            promptTokens: try row.decode(21), completionTokens: try row.decode(22))
+            promptTokens: try row.decode(21), completionTokens: try row.decode(22), isUsageEstimated: try row.decode(23)
+        )
     }
 }

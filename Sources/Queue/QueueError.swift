@@ -18,6 +18,8 @@ package struct QueueError: Error, Sendable, CustomStringConvertible {
         /// This worker was declared dead; its process must end.
         case workerDead = "SL010"
         case batchClosed = "SL011"
+        /// It would leave a model's jobs with nobody to run them, and was not forced.
+        case nobodyServes = "SL030"
         /// The database is away or refuses: trying again later may work.
         case unavailable
         /// The schema is not there, older or newer than this program.

@@ -5,7 +5,8 @@ import SystemPackage
 /// One child process, from its start to its end.
 ///
 /// It has a process group of its own, so that Ctrl-C in a terminal reaches only us and a kill reaches all it started. Its
-/// standard input is its lifeline: a pipe nothing is ever written to, whose end means that we are gone, however we went.
+/// standard input is its lifeline: a pipe nothing is ever written to, whose end means that we are gone, however we went. On
+/// its standard output it says that it is ready, by writing anything.
 struct ChildProcess: Sendable {
     /// What a child can be told.
     enum Command: Sendable {
@@ -57,14 +58,16 @@ struct ChildProcess: Sendable {
     ///   - commands: obeyed while it lives.
     ///   - output: given what it writes to standard error; while that works, the child waits to write on.
     ///   - started: called with its process id.
+    ///   - ready: called when it says that it is ready; not at all if it never does.
     /// - Throws: `Failure`. When the task is cancelled the child is ended first.
     func run(
-        obeying commands: AsyncStream<Command>, output: inout WorkerOutput, started: (Int32) -> Void
+        obeying commands: AsyncStream<Command>, output: inout WorkerOutput, started: (Int32) -> Void,
+        ready: @escaping @Sendable () -> Void = {}
     ) async throws(Failure) -> End {
         var hasStarted = false
         do {
             let result = try await Subprocess.run(
-                configuration, input: .inputWriter, output: .discarded, error: .sequence
+                configuration, input: .inputWriter, output: .sequence, error: .sequence
             ) { execution in
                 hasStarted = true
                 let processID = execution.processIdentifier.value
@@ -76,6 +79,13 @@ struct ChildProcess: Sendable {
                             case .drain: try execution.send(signal: .terminate)
                             case .kill: try execution.send(signal: .kill, toProcessGroup: true)
                             }
+                        }
+                    }
+                    group.addTask {
+                        var hasSaid = false
+                        for try await _ in execution.standardOutput {
+                            if !hasSaid { ready() }
+                            hasSaid = true
                         }
                     }
                     // Ends when the last holder of the pipe has closed it, or with the child.

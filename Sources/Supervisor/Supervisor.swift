@@ -151,6 +151,8 @@ package final class Supervisor: Service {
                 logger.info("A worker was started.", metadata: [LogKey.processID: "\(processID)"])
                 memory.started(child, processID: processID)
                 emit.yield(.happened(.spawned(child, processID: processID)))
+            } ready: { [emit] in
+                emit.yield(.happened(.ready(child)))
             }
             ended(WorkerEnding(end.status, lastMessage: end.lastMessage), end.seenAt)
         } catch {

@@ -75,6 +75,7 @@ final class WorkLoop: Sendable {
     func run() async throws {
         logger.info(
             "The worker is ready.", metadata: ["slots": "\(instance.slots)", "model": "\(registration.modelName)"])
+        settings.readiness?.announce()
         try await withTaskCancellationHandler {
             try await runLoops()
         } onCancel: {

@@ -1,3 +1,4 @@
+package import Lifeline
 package import Postgres
 
 /// What a worker process is told when it starts.
@@ -12,8 +13,8 @@ package struct WorkerSettings: Sendable {
     package var backendDirectories: [String]
     /// Where to keep the slot board; nil if nobody reads it.
     package var slotBoardPath: String?
-    /// Whether standard input is a lifeline whose end means that the parent is gone.
-    package var isSupervised = false
+    /// Told when the backend is loaded and jobs can come; nil if nobody waits for that.
+    package var readiness: Readiness?
     /// How often it renews its leases.
     package var heartbeat = Duration.seconds(1)
     /// How long running jobs may take when it drains, before they are given back.

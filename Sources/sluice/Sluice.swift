@@ -18,6 +18,7 @@ struct Sluice: AsyncParsableCommand {
                 StatusCommand.self,
                 DeployCommand.self,
                 ScaleCommand.self,
+                AdminCommand.self,
                 SupervisorCommand.self,
                 GatewayCommand.self,
                 KeysCommand.self,

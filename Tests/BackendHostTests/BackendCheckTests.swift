@@ -71,7 +71,7 @@ import Testing
     @Test func whatDoesNotLoadOrStartIsNotTriedAnyFurther() async throws {
         let unloadable = try await check(try await BackendProducts.broken("MAJOR=9"), BackendCheck())
         #expect(unloadable.map(\.check) == ["exports", "loads"])
-        #expect(unloadable.last?.detail.contains("backend_abi 9.0") == true)
+        #expect(unloadable.last?.detail.contains("backend_abi 9.1") == true)
         #expect(unloadable.last?.detail.contains("host_abi 1.") == true)
         let unstartable = try await check(try await BackendProducts.broken("UNWELL"), BackendCheck())
         #expect(unstartable.last?.check == "starts" && unstartable.last?.passed == false)

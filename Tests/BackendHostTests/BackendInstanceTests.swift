@@ -54,6 +54,16 @@ import Testing
         #expect(String(decoding: body, as: UTF8.self).contains("\"deadline\":1,"))
     }
 
+    @Test func anEstimatedUsageIsMarkedAndAnOlderFinalHasNoMark() async throws {
+        let instance = try await puppet()
+        func answered(_ isEstimated: Bool) -> BackendOutcome {
+            .succeeded(
+                body: Array("{}".utf8), usage: Usage(promptTokens: 3, completionTokens: 4, isEstimated: isEstimated))
+        }
+        #expect(await instance.execute(call(24)) == answered(true))
+        #expect(await instance.execute(call(25)) == answered(false))
+    }
+
     @Test func aSecondFinalIsIgnoredAndCounted() async throws {
         let instance = try await puppet()
         #expect(await instance.execute(call(3)) == good("{\"first\":1}"))

@@ -8,7 +8,7 @@ import Testing
     @Test func theMockDeclaresItself() throws {
         let descriptor = try BackendProducts.load("mock").descriptor
         #expect(descriptor.name == "mock")
-        #expect(descriptor.abi == "1.0")
+        #expect(descriptor.abi == "1.1")
         #expect(descriptor.capabilities == [.chat, .completion, .embedding, .response])
         #expect(descriptor.canStream)
         #expect(descriptor.maximumConcurrency == 4_096)
@@ -29,13 +29,13 @@ import Testing
         let error = #expect(throws: BackendError.self) { try Backend.load(file) }
         #expect(error?.code == .abiMismatch)
         #expect(error?.description.contains("backend_abi 2.7") == true)
-        #expect(error?.description.contains("host_abi 1.0") == true)
+        #expect(error?.description.contains("host_abi 1.1") == true)
     }
 
     @Test func aBackendMayRefuseTheHost() async throws {
         let file = try await BackendProducts.puppet("REFUSE")
         #expect(
-            throws: BackendError(.abiMismatch, "the backend refused this host", ["host_abi": "1.0", "path": file.path])
+            throws: BackendError(.abiMismatch, "the backend refused this host", ["host_abi": "1.1", "path": file.path])
         ) {
             try Backend.load(file)
         }

@@ -7,7 +7,7 @@ import Queue
 import TestSupport
 import Testing
 
-@Suite(.database(migrated: true), .timeLimit(.minutes(2)))
+@Suite(.database(migrated: true), .timeLimit(.minutes(10)))
 struct BatchLoaderTests {
     @Test func everyLineIsQueuedInItsOrder() async throws {
         try await Corner.with { corner in

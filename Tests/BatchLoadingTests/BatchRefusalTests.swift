@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.database(migrated: true), .timeLimit(.minutes(2)))
+@Suite(.database(migrated: true), .timeLimit(.minutes(10)))
 struct BatchRefusalTests {
     private static let bad: [String] = [
         Corner.line("good-1"),

@@ -6,7 +6,7 @@ import Queue
 import TestSupport
 import Testing
 
-@Suite(.database(migrated: true), .timeLimit(.minutes(2)))
+@Suite(.database(migrated: true), .timeLimit(.minutes(10)))
 struct BatchResultsTests {
     /// Ends the jobs of `batch` on lines that `condition` chooses.
     private func end(

@@ -4,7 +4,7 @@ import Testing
 import TestSupport
 
 /// `sluice backends`, and what workers record of the backends they load.
-@Suite(.database, .timeLimit(.minutes(2))) struct BackendCommandTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct BackendCommandTests {
     private func sluice(_ arguments: String...) async throws -> SluiceProgram.Ended {
         try await SluiceProgram.run(arguments, in: .current)
     }

@@ -1,5 +1,6 @@
 import Domain
 import FoundationEssentials
+import Postgres
 import Queue
 import Subprocess
 import SystemPackage
@@ -7,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Each test has a queue of its own: workers of one would take the jobs of another.
-@Suite(.timeLimit(.minutes(4)))
+@Suite(.timeLimit(.minutes(10)))
 struct BatchCommandTests {
     private static func line(_ id: Int, _ content: String) -> String {
         #"{"custom_id": "r\#(id)", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "echo", "messages": [{"role": "user", "content": "\#(content)"}]}}"#
@@ -70,7 +71,7 @@ struct BatchCommandTests {
                 #expect(submitted.status == 0 && !id.isEmpty, "\(submitted)")
                 let cancelled = try await queue.sluice(["batch", "cancel", id])
                 #expect(cancelled.status == 0 && cancelled.output.contains("100"), "\(cancelled)")
-                let waited = try await queue.sluice(["batch", "wait", id, "--json", "--timeout", "20s"])
+                let waited = try await queue.sluice(["batch", "wait", id, "--json", "--timeout", "5m"])
                 #expect(waited.status == 1 && waited.output.contains(#""cancelled": 100"#), "\(waited)")
             }
         }
@@ -81,16 +82,38 @@ struct BatchCommandTests {
             let input = folder.path + "/in.jsonl"
             try Self.write(60_000, to: input, content: String(repeating: "x", count: 400))
             try await RunningQueue.with(workers: 0) { queue in
+                // The second chunk ends when this session lets it, which is never.
+                try await queue.connection.execute(
+                    script: """
+                        create function wait_here() returns trigger language plpgsql as
+                            'begin perform pg_advisory_xact_lock(4711); return new; end';
+                        create trigger wait_here before insert on sluice.batch_chunk for each row
+                            when (new.first_line > 0) execute function wait_here();
+                        select pg_advisory_lock(4711);
+                        """)
                 let killed = Configuration(
                     executable: .path(FilePath(try Products.path(of: "sluice"))),
                     arguments: ["batch", "submit", input, "--database-url", queue.url, "--quiet"],
                     environment: RunningQueue.environment)
                 _ = try await Subprocess.run(killed, input: .none, output: .discarded, error: .discarded) { execution in
-                    try await eventually("a part is loaded", within: .seconds(60)) {
+                    try await eventually("a part is loaded") {
                         try await queue.queue.batches(limit: 1).first.map { $0.loaded > 0 } ?? false
                     }
                     try execution.send(signal: .kill)
                 }
+                try await eventually("what it was doing is rolled back") {
+                    try await queue.connection.query(
+                        Statement(
+                            "test_waiters",
+                            """
+                            select pg_terminate_backend(pid) from pg_locks
+                            where locktype = 'advisory' and objid = 4711 and not granted
+                                and database = (select oid from pg_database where datname = current_database())
+                            """)
+                    ).isEmpty
+                }
+                try await queue.connection.execute(
+                    script: "drop function wait_here cascade; select pg_advisory_unlock(4711)")
                 let half = try #require(try await queue.queue.batches(limit: 1).first)
                 #expect(half.state == .loading && half.loaded < 60_000)
                 let again = try await queue.sluice(["batch", "submit", input])

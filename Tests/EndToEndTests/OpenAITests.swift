@@ -6,7 +6,7 @@ import Testing
 import UpstreamSupport
 
 /// Jobs answered by a server that speaks the OpenAI API.
-@Suite(.timeLimit(.minutes(3))) struct OpenAITests {
+@Suite(.timeLimit(.minutes(10))) struct OpenAITests {
     private static func with(
         _ answer: @escaping @Sendable (ScriptedServer.Request, Int) -> Script,
         _ body: @escaping @Sendable (RunningQueue, ScriptedServer) async throws -> Void
@@ -32,6 +32,25 @@ import UpstreamSupport
             #expect(requests.count == 2 && requests[1].headers["authorization"] == "Bearer sk-end-to-end")
             #expect(requests[1].body.contains(#""upstream-model""#) && requests[1].body.contains("Why?"))
             #expect(requests[1].headers["x-client-request-id"]?.hasSuffix("-2") == true)
+        }
+    }
+
+    @Test(.database(migrated: true)) func tokensNobodyCountedAreMarkedInSQL() async throws {
+        let whole = #"{"choices":[{"message":{"content":"12345678"},"finish_reason":"stop"}]}"#
+        try await Self.with({ _, number in number == 1 ? .answer(whole) : .chat() }) { queue, _ in
+            for isEstimated in [true, false] {
+                let done = try await queue.sluice(["submit", "--model", "echo", "--prompt", "Why?", "--wait", "--json"])
+                #expect(done.status == 0, "\(done)")
+                let last = Statement(
+                    "last_usage",
+                    "select id, usage_estimated from sluice.result where completion_tokens = 2 order by id desc limit 1"
+                )
+                let row = try #require(try await queue.connection.query(last).first)
+                let (id, marked): (Int64, Bool) = (try row.decode(0), try row.decode(1))
+                #expect(marked == isEstimated)
+                let shown = try await queue.sluice(["jobs", "show", "\(id)", "--json"])
+                #expect(shown.output.contains(#""usage_estimated": \#(isEstimated)"#), "\(shown)")
+            }
         }
     }
 

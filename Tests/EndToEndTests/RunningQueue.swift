@@ -39,7 +39,7 @@ struct RunningQueue: Sendable {
         (request.workers, request.slots) = (workers, slots)
         try await queue.putDeployment(request)
         var options = PlatformOptions()
-        options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(10))]
+        options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(60))]
         let up = Configuration(
             executable: .path(FilePath(try Products.path(of: "sluice"))),
             arguments: Arguments(

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Each test has a queue of its own: workers of one would take the jobs of another.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(10)))
 struct SubmitTests {
     private static func id(_ outcome: RunningQueue.Outcome) throws -> Int64 {
         try #require(Int64(outcome.output.filter { !$0.isWhitespace }), "\(outcome)")
@@ -45,17 +45,24 @@ struct SubmitTests {
     }
 
     @Test(.database(migrated: true)) func aStreamWhoseWorkerIsKilledBeginsAgain() async throws {
-        try await RunningQueue.with(configuration: #"{"latency_per_token_ms": 20, "completion_tokens": 60}"#) { queue in
+        // The first attempt takes a minute, so that the kill comes in the middle of it.
+        @Sendable func configuration(_ latency: Int) -> String {
+            #"{"latency_per_token_ms": \#(latency), "completion_tokens": 60}"#
+        }
+        try await RunningQueue.with(configuration: configuration(1_000)) { queue in
             let prompt = ["submit", "--model", "echo", "--prompt", "Tell me a story."]
             async let streaming = queue.sluice(prompt + ["--stream"])
             let job = try await eventually("a few pieces") {
                 try await queue.connection.query(
-                    Statement("test_streaming", "select id from sluice.chunk group by id having count(*) > 5")
+                    Statement("test_streaming", "select id from sluice.chunk group by id having count(*) > 1")
                 ).first?.decode(0) as Int64?
             }
             let status = try #require(try await queue.queue.status(of: [job]).first)
             let workers = try await queue.connection.query(
                 Statement("test_worker", "select pid from sluice.worker where id = \(status.worker ?? 0)"))
+            // Whatever starts next is fast. Without a new revision nothing is restarted for it.
+            try await queue.connection.execute(
+                script: "update sluice.deployment set config = '\(configuration(0))'")
             kill(try #require(workers.first).decode(0) as Int32, SIGKILL)
             let streamed = try await streaming
             #expect(
@@ -100,10 +107,10 @@ struct SubmitTests {
     @Test(.database(migrated: true)) func aRunningJobIsCancelled() async throws {
         try await RunningQueue.with { queue in
             let id = try Self.id(
-                try await queue.sluice(["submit", "--model", "echo", "--prompt", "[[mock:latency 60000]]"]))
+                try await queue.sluice(["submit", "--model", "echo", "--prompt", "[[mock:latency 600000]]"]))
             try await eventually("the job runs") { try await queue.queue.status(of: [id]).first?.state == .running }
             #expect(try await queue.sluice(["jobs", "cancel", "\(id)"]).output.contains("running"))
-            let waited = try await queue.sluice(["jobs", "wait", "\(id)", "--timeout", "20s"])
+            let waited = try await queue.sluice(["jobs", "wait", "\(id)", "--timeout", "5m"])
             #expect(waited.output.contains("cancelled"), "\(waited)")
         }
     }
@@ -122,8 +129,13 @@ struct SubmitTests {
             let other = try await queue.sluice(["submit", "--model", "echo", "--prompt", "Other", "--key", "once"])
             #expect(other.status == 65, "\(other)")
             let expired = try Self.id(
-                try await queue.sluice(["submit", "--model", "echo", "--prompt", "x", "--deadline", "+200ms"]))
-            let waited = try await queue.sluice(["jobs", "wait", "\(expired)", "--timeout", "30s"])
+                try await queue.sluice(["submit", "--model", "echo", "--prompt", "x", "--deadline", "+1h"]))
+            try await queue.connection.execute(
+                script: """
+                    update sluice.deadline set deadline_at = now() where id = \(expired);
+                    update sluice.job set deadline_at = now() where id = \(expired);
+                    """)
+            let waited = try await queue.sluice(["jobs", "wait", "\(expired)", "--timeout", "5m"])
             #expect(waited.status == 1 && waited.output.contains("expired"), "\(waited)")
         }
     }

@@ -6,11 +6,11 @@ struct CrashLoopTests {
     private var generator = SeededGenerator(seed: 1)
 
     private mutating func ended(
-        at seconds: Double, ran: Double = 0, width: Int = 1, isConfigurationFault: Bool = false
+        at seconds: Double, loading: Double = 0, ran: Double = 0, width: Int = 1, isConfigurationFault: Bool = false
     ) -> CrashLoop.Decision {
         loop.ended(
-            at: .seconds(seconds), ran: .seconds(ran), width: width, isConfigurationFault: isConfigurationFault,
-            cause: "boom", using: &generator)
+            at: .seconds(seconds), loading: .seconds(loading), ran: .seconds(ran), width: width,
+            isConfigurationFault: isConfigurationFault, cause: "boom", using: &generator)
     }
 
     private func pause(_ decision: CrashLoop.Decision, after seconds: Double) -> Duration? {
@@ -43,6 +43,21 @@ struct CrashLoopTests {
 
     @Test mutating func `ends further apart are no loop`() {
         for end in 0..<100 { #expect(pause(ended(at: Double(end) * 15.1), after: Double(end)) != nil) }
+    }
+
+    @Test(arguments: [1, 8]) mutating func `time spent loading makes no crash loop look like single mishaps`(width: Int)
+    {
+        // Each worker loads for 100 seconds and runs for 1: five rounds of that are a loop.
+        for end in 0..<(5 * width - 1) {
+            #expect(hold(ended(at: Double(end / width) * 101, loading: 100, ran: 1, width: width), after: 0) == nil)
+        }
+        #expect(hold(ended(at: 404, loading: 100, ran: 1, width: width), after: 404) == .seconds(60))
+        // Who runs for 50 is in none, whatever the loading.
+        loop = CrashLoop(RestartPolicy())
+        for end in 0..<(20 * width) {
+            let decision = ended(at: Double(end / width) * 150, loading: 100, ran: 50, width: width)
+            #expect(hold(decision, after: 0) == nil)
+        }
     }
 
     @Test mutating func `a long run forgets everything before it`() {

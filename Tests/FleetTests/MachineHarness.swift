@@ -35,11 +35,16 @@ struct MachineHarness {
         handle(.wanted([.init(deployment: "d", workers: workers, revision: revision)]))
     }
 
-    /// Leads, wants `workers`, and has them settled. Their numbers are 1 to `workers`.
+    /// Leads, wants `workers`, and has them ready. Their numbers are 1 to `workers`.
     mutating func settle(_ workers: Int) {
         handle(.becameLeader)
-        for case .spawn(let child, _, _) in want(workers) { handle(.spawned(child, processID: Int32(child))) }
+        for case .spawn(let child, _, _) in want(workers) { start(child) }
         _ = pass(.seconds(2))
+    }
+
+    /// `child` is a process, and ready at once.
+    @discardableResult mutating func start(_ child: Int) -> [Action] {
+        handle(.spawned(child, processID: Int32(child))) + handle(.ready(child))
     }
 
     static func spawn(_ child: Int, _ revision: Int32 = 1) -> Action {

@@ -30,7 +30,8 @@ struct SupervisorMachineHistoryTests {
             case 1 where Bool.random(using: &dice): do { isLeading = false; act(.lostLeadership) }
             case 2 where Int.random(in: 0..<4, using: &dice) == 0: do { isLeading = false; act(.sawAnotherLeader) }
             case 3, 4: want()
-            case 5...9: if let child = starting.randomElement(using: &dice) { spawn(child) }
+            case 5: if let child = alive.randomElement(using: &dice) { act(.ready(child)) }
+            case 6...9: if let child = starting.randomElement(using: &dice) { spawn(child) }
             case 10...12: if let child = told.intersection(alive).randomElement(using: &dice) { exit(child, .drained) }
             case 13, 14:
                 if let child = alive.randomElement(using: &dice) {
@@ -98,6 +99,7 @@ struct SupervisorMachineHistoryTests {
                     alive.insert(child)
                     act(.spawned(child, processID: Int32(child)))
                 }
+                for child in alive.sorted() { act(.ready(child)) }
                 for child in told.intersection(alive).sorted() { exit(child, .drained) }
                 harness.now += .seconds(20)
                 act(.ticked)

@@ -1,4 +1,5 @@
 import BackendKit
+import Glibc
 import Testing
 import UpstreamSupport
 
@@ -154,6 +155,32 @@ import UpstreamSupport
                 #expect(outcome.failure == nil && outcome.chunks.count == 2)
                 // Nothing counted the tokens.
                 #expect(outcome.body.contains(#""estimated":true"#))
+            }
+        }
+    }
+
+    @Test(arguments: [0, 1]) func onlyBeforeTheFirstPieceIsAnotherKeyTried(chunks: Int) async throws {
+        setenv("SLUICE_TEST_FAULT_KEY", "sk-fault", 1)
+        let refusal = #"data: {"error":{"message":"no","code":"invalid_api_key"}}"# + "\n\n"
+        let pieces = Array(repeating: Script.delta(#"{"content":"x"}"#), count: chunks)
+        try await ScriptedServer.with(answer: { _, _ in .events(pieces + [refusal]) }) { server in
+            let keys = #""api_key": ["env:SLUICE_TEST_FAULT_KEY", "env:SLUICE_TEST_FAULT_KEY"]"#
+            try await Client.with(server, keys) { client in
+                let outcome = await client.ask(streaming: true)
+                #expect(outcome.failure?.errorClass == .auth && outcome.chunks.count == chunks)
+                #expect(server.seen.requests.count == 2 - chunks)
+            }
+        }
+    }
+
+    @Test func aServerThatDoesNotGreetIsGivenUp() async throws {
+        try await ScriptedServer.with(answer: { _, _ in .chat() }) { server in
+            // It waits for a request, and the client for the server's part of the TLS handshake.
+            let configuration = #""base_url": "https://127.0.0.1:\#(server.port)/v1", "connect_timeout_ms": 50"#
+            try await Client.with(server, configuration) { client in
+                let failure = try #require(await client.ask().failure)
+                #expect(failure.errorClass == .retryable && failure.message.contains("no connection"), "\(failure)")
+                await server.wait { $0.open == 0 }
             }
         }
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.database, .timeLimit(.minutes(1))) struct CancellationTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct CancellationTests {
     private let sleep = Statement("sleep", "SELECT pg_sleep(60)")
 
     @Test func `a cancelled call stops on the server, and its neighbours do not notice`() async throws {
@@ -80,7 +80,7 @@ import Testing
         let error = await failure { try await connection.query(sleep) }
         #expect(error?.code == .timedOut)
         #expect(error?.sqlState == "57014")
-        #expect(try await connection.value("SELECT 1", as: Int.self) == 1)
+        #expect(try await unhurried(connection, "SELECT 1") == 1)
     }
 
     @Test func `this side keeps the limit where the server cannot`() async throws {
@@ -90,8 +90,17 @@ import Testing
         }
         let error = await failure { try await connection.query(sleep) }
         #expect(error?.code == .timedOut)
-        #expect(try await connection.value("SELECT 1", as: Int.self) == 1)
-        #expect(try await connection.value("SELECT count(*) FROM pg_prepared_statements", as: Int.self) == 0)
+        #expect(try await unhurried(connection, "SELECT 1") == 1)
+        #expect(try await unhurried(connection, "SELECT count(*) FROM pg_prepared_statements") == 0)
+    }
+
+    /// The value of `sql` on a connection whose time limit a busy machine may exceed: asked until it does not.
+    private func unhurried(_ connection: Connection, _ sql: String) async throws -> Int {
+        try await eventually("\(sql) is answered in time") { () async throws -> Int? in
+            do {
+                return try await connection.value(sql, as: Int.self)
+            } catch let error as PostgresError where error.code == .timedOut { return nil }
+        }
     }
 
     @Test func `waiting for a lock is limited`() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.database, .timeLimit(.minutes(2))) struct CopyTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct CopyTests {
     private struct Refusal: Error {}
 
     private func table() async throws -> Connection {

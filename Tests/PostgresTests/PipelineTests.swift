@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.database, .timeLimit(.minutes(1))) struct PipelineTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct PipelineTests {
     private let divide = Statement("divide", "SELECT 100 / $1::int4")
 
     @Test(arguments: [1, 7, 1024]) func `an error in between is nobody else's`(window: Int) async throws {

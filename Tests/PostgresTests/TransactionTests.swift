@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.database, .timeLimit(.minutes(1))) struct TransactionTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct TransactionTests {
     private struct Refusal: Error {}
     private let insert = Statement("insert", "INSERT INTO t VALUES ($1)")
 

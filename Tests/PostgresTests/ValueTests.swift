@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.database, .timeLimit(.minutes(1))) struct ValueTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct ValueTests {
     /// Sends `values` as `type`, and expects them back, alone and from the server's own hands.
     private func roundTrip<T: PostgresEncodable & PostgresDecodable & Equatable>(
         _ type: String,

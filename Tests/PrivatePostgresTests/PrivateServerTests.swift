@@ -10,7 +10,7 @@ import Testing
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 private let fast = PrivateServer.Configuration(maximumConnections: 20, isDurable: false)
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct PrivateServerTests {
     @Test func `data survive a stop and a start`() async throws {
         try await TemporaryFolder.with { folder in

@@ -19,6 +19,7 @@ struct FinishTests {
         let status = try await corner.status(id)
         #expect(status.state == state && status.attempt == 1)
         #expect(status.worker == (state.isTerminal ? worker : nil))
+        #expect(status.isUsageEstimated == nil)
         #expect(try await corner.queue.answer(of: id) == (outcome == .succeeded ? Array(#"{"ok":true}"#.utf8) : nil))
     }
 
@@ -29,12 +30,14 @@ struct FinishTests {
         var result = try await corner.claimOne(worker).ended(.failed)
         result.errorClass = .invalidRequest
         result.errorMessage = "no such field"
-        result.usage = Usage(promptTokens: 7, completionTokens: 9)
+        result.usage = Usage(promptTokens: 7, completionTokens: 9, isEstimated: true)
         result.body = Array(#"{"error":1}"#.utf8)
         #expect(try await corner.queue.finish(worker: worker, [result]).isEmpty)
         let status = try await corner.status(id)
         #expect(status.errorClass == .invalidRequest && status.errorMessage == "no such field")
         #expect(status.promptTokens == 7 && status.completionTokens == 9 && status.deployment == corner.deployment)
+        #expect(status.isUsageEstimated == true)
+        #expect(try await corner.queue.results(of: [id]).first?.isUsageEstimated == true)
         #expect(try await corner.queue.answer(of: id) == Array(#"{"error":1}"#.utf8))
     }
 

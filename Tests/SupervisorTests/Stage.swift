@@ -52,7 +52,6 @@ struct Stage: Sendable {
         settings.arguments = { ["-c", "echo $$ >>$1; \(script)", "worker", file, $0.slotBoardPath, path] }
         settings.campaignInterval = .milliseconds(50)
         settings.graces.drain = .seconds(5)
-        settings.graces.settle = .milliseconds(100)
         return settings
     }
 

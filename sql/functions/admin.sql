@@ -53,9 +53,15 @@ begin
             execute format('create sequence sluice.virtual_time_%s_%s minvalue 0 start 0', v_id, priority);
             v_virtual := v_virtual || format('sluice.virtual_time_%s_%s', v_id, priority)::regclass;
         end loop;
-        insert into sluice.deployment (id, model_id, name, backend, config, workers, slots, version, virtual_time)
+        -- Where weights count, a newcomer gets no traffic until it is given some.
+        insert into sluice.deployment
+            (id, model_id, name, backend, config, workers, slots, version, virtual_time, share, weight)
         overriding system value
-        values (v_id, v_model, p_name, p_backend, p_config, p_workers, p_slots, p_version, v_virtual);
+        select v_id, v_model, p_name, p_backend, p_config, p_workers, p_slots, p_version, v_virtual, '{}',
+            case when m.strategy in ('weighted', 'health_weighted', 'fastest') then 0 else 100 end
+        from sluice.model m where m.id = v_model;
+        perform pg_advisory_xact_lock(7022, v_model);
+        perform sluice.divide(v_model);
     end if;
     insert into sluice.event (kind, subject, reason) values ('deployment_put', 'deployment ' || p_name,
         format('backend %s, %s workers of %s slots, version %s', p_backend, p_workers, p_slots, p_version));
@@ -65,17 +71,21 @@ end $$;
 comment on function sluice.put_deployment is
     'Adds a deployment of a model, or changes it; its workers are replaced where the change needs it.';
 
-create or replace function sluice.scale(p_deployment text, p_workers int) returns void language plpgsql as $$
+-- It returns a sentence now.
+drop function if exists sluice.scale(text, int);
+create or replace function sluice.scale(deployment text, workers int, why text default null) returns text language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_deployment sluice.deployment := sluice.locked_deployment(deployment);
 begin
-    update sluice.deployment d set workers = p_workers where d.name = p_deployment;
-    if not found then
-        raise exception using errcode = 'SL008', message = format('There is no deployment named "%s".', left(p_deployment, 200));
+    if workers not between 0 and 1000 then
+        raise exception using errcode = 'SL003', message = 'A deployment has 0 to 1000 workers.';
     end if;
-    insert into sluice.event (kind, subject, reason)
-    values ('deployment_scaled', 'deployment ' || p_deployment, format('%s workers by request', p_workers));
-    perform pg_notify('sluice_fleet', p_deployment);
+    update sluice.deployment d set workers = scale.workers where d.id = v_deployment.id;
+    return sluice.record_change('scale', 'deployment ' || v_deployment.name, to_jsonb(v_deployment.workers), to_jsonb(scale.workers), why,
+        format('"%s": %s workers, were %s.', v_deployment.name, scale.workers, v_deployment.workers));
 end $$;
-comment on function sluice.scale(text, int) is 'Sets how many workers a deployment should have.';
+comment on function sluice.scale(text, int, text) is 'Sets how many workers a deployment should have.';
 
 create or replace function sluice.set_share(p_deployment text, p_share int4multirange) returns void language plpgsql as $$
 begin
@@ -85,7 +95,7 @@ begin
     end if;
 end $$;
 comment on function sluice.set_share(text, int4multirange) is
-    'Sets the hash buckets a deployment may claim. Its workers forget their floors at their next claim, and so find the jobs that became theirs.';
+    'Sets the hash buckets a deployment may claim, until the model''s traffic is next divided (sluice.divide). Its workers forget their floors at their next claim, and so find the jobs that became theirs.';
 
 create or replace function sluice.overview()
 returns table (

@@ -10,7 +10,8 @@ create or replace function sluice.finish(
     p_error_messages text[],
     p_delays_ms bigint[],
     p_prompt_tokens int[],
-    p_completion_tokens int[])
+    p_completion_tokens int[],
+    p_usage_estimated boolean[] default null)
 returns table (id bigint, attempt smallint)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -30,22 +31,23 @@ begin
     -- Rows are locked in the order of the ids given; callers sort them, so two finishes cannot deadlock.
     with i as materialized (
         select u.* from unnest(p_ids, p_attempts, p_outcomes, p_bodies, p_error_classes, p_error_messages, p_delays_ms,
-            p_prompt_tokens, p_completion_tokens)
-            as u(id, attempt, outcome, body, error_class, error_message, delay_ms, prompt_tokens, completion_tokens)
+            p_prompt_tokens, p_completion_tokens, p_usage_estimated)
+            as u(id, attempt, outcome, body, error_class, error_message, delay_ms, prompt_tokens, completion_tokens, estimated)
     ), d as (
         delete from sluice.running r using i
         where r.id = i.id and r.attempt = i.attempt and r.worker_id = p_worker
         returning r.id, r.attempt, r.started_at, r.batch_id, r.model_id, r.tenant_id, r.priority, r.bucket, r.failures,
             r.crashes, i.body, i.error_class, i.error_message, i.delay_ms, i.prompt_tokens, i.completion_tokens,
+            i.prompt_tokens is not null and coalesce(i.estimated, false) as estimated,
             -- A worker is told to stop, not why: whether it was the deadline is for the database's clock to say.
             case when not r.cancel_requested or i.outcome not in ('cancelled', 'retried', 'released') then i.outcome
                 when exists (select from sluice.job j where j.id = r.id and j.deadline_at <= clock_timestamp())
                 then 'expired' else 'cancelled' end as outcome
     ), e as (
         insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_class, prompt_tokens,
-            completion_tokens, error_message, body)
+            completion_tokens, usage_estimated, error_message, body)
         select d.id, d.started_at, p_worker, v_deployment, d.attempt, d.outcome::sluice.job_state, d.error_class,
-            d.prompt_tokens, d.completion_tokens,
+            d.prompt_tokens, d.completion_tokens, d.estimated,
             case when d.outcome = 'expired' then 'its deadline passed while it ran' else d.error_message end, d.body
         from d where d.outcome not in ('retried', 'released')
     ), b as (

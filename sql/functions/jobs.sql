@@ -21,7 +21,7 @@ returns table (
     custom_id text, attempt smallint, failures smallint, crashes smallint, max_attempts smallint,
     created_at timestamptz, due_at timestamptz, deadline_at timestamptz, started_at timestamptz, finished_at timestamptz,
     worker_id bigint, deployment text, error_class sluice.error_class, error_message text,
-    prompt_tokens int, completion_tokens int)
+    prompt_tokens int, completion_tokens int, usage_estimated boolean)
 language sql stable as $$
     select j.id,
         case when r.id is not null then r.state when l.id is not null then 'running'
@@ -30,7 +30,8 @@ language sql stable as $$
         coalesce(r.attempt, l.attempt, s.attempt, u.attempt, (select max(p.attempt) from sluice.past_attempt p where p.id = j.id), 0::smallint),
         coalesce(l.failures, s.failures, u.failures), coalesce(l.crashes, s.crashes, u.crashes), j.max_attempts,
         j.created_at, coalesce(s.due_at, j.run_at), j.deadline_at, coalesce(r.started_at, l.started_at), r.finished_at,
-        coalesce(r.worker_id, l.worker_id), d.name, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens
+        coalesce(r.worker_id, l.worker_id), d.name, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
+        case when r.prompt_tokens is not null then r.usage_estimated end
     from unnest(p_ids) with ordinality i(id, ord)
     join sluice.job j on j.id = i.id
     join sluice.model m on m.id = j.model_id
@@ -152,7 +153,7 @@ returns table (
     custom_id text, attempt smallint, failures smallint, crashes smallint, max_attempts smallint,
     created_at timestamptz, due_at timestamptz, deadline_at timestamptz, started_at timestamptz, finished_at timestamptz,
     worker_id bigint, deployment text, error_class sluice.error_class, error_message text,
-    prompt_tokens int, completion_tokens int)
+    prompt_tokens int, completion_tokens int, usage_estimated boolean)
 language plpgsql stable as $$
 #variable_conflict use_column
 declare

@@ -59,7 +59,8 @@ begin
         -- One worker of the model looks after suspects: the one that has lived longest.
         exists (select from sluice.suspect s where s.model_id = v_deployment.model_id)
             and p_worker = (select min(w.id) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
-                where w.ended_at is null and w.state = 'running' and d.model_id = v_deployment.model_id and not d.paused);
+                where w.ended_at is null and w.state = 'running' and d.model_id = v_deployment.model_id and not d.paused
+                    and d.state in ('serving', 'ramping'));
 end $$;
 comment on function sluice.heartbeat is
     'Renews the lease of everything a worker runs. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled, and whether it is the one to run suspects.';

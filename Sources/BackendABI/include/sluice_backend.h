@@ -67,7 +67,7 @@ extern "C" {
 
 /* The version of this file. */
 #define SLUICE_ABI_MAJOR 1u
-#define SLUICE_ABI_MINOR 0u
+#define SLUICE_ABI_MINOR 1u
 
 /* The one symbol a backend exports. */
 #define SLUICE_ENTRY_SYMBOL "sluice_backend_entry"
@@ -148,6 +148,9 @@ typedef enum sluice_kind {
 /* Bits of sluice_call.flags. */
 #define SLUICE_CALL_STREAMING (1u << 0) /* the caller wants chunks; only set when the backend can stream */
 
+/* Bits of sluice_final_borrowed.flags. */
+#define SLUICE_FINAL_USAGE_ESTIMATED (1u << 0) /* nobody counted the tokens of `usage`; they are a guess */
+
 /* Levels of host->log. */
 typedef enum sluice_log_level {
     SLUICE_LOG_DEBUG = 0,
@@ -189,6 +192,8 @@ typedef struct sluice_final_borrowed {
     const sluice_usage *usage;     /* NULL when unknown. Read with SLUICE_OK only */
     sluice_bytes_borrowed body;    /* SLUICE_OK: the answer. Otherwise optional: the upstream's own error object */
     sluice_bytes_borrowed message; /* otherwise: one sentence for people, without secrets. Cut at SLUICE_MAX_MESSAGE_BYTES */
+    uint32_t flags;                /* since 1.1: SLUICE_FINAL_* */
+    uint32_t reserved;
 } sluice_final_borrowed;
 
 /* What the host offers. It and its functions are valid until the process ends. Fields are only ever added at the end. */

@@ -28,13 +28,12 @@ extension JobStatus {
         }
         if let metadata = details?.metadata { members.append(.init("metadata", .raw(metadata))) }
         if let promptTokens {
-            members.append(
-                .init(
-                    "usage",
-                    [
-                        "prompt_tokens": .integer(Int64(promptTokens)),
-                        "completion_tokens": .integer(Int64(completionTokens ?? 0)),
-                    ]))
+            var usage: [JSONOutput.Member] = [
+                .init("prompt_tokens", .integer(Int64(promptTokens))),
+                .init("completion_tokens", .integer(Int64(completionTokens ?? 0))),
+            ]
+            if isUsageEstimated == true { usage.append(.init("estimated", .bool(true))) }
+            members.append(.init("usage", .object(usage)))
         }
         if errorClass != nil || errorMessage != nil {
             members.append(

@@ -173,14 +173,16 @@ struct AnswerStream: Sendable {
     /// The piece that tells the tokens used, when the backend did not send one.
     private func usage(_ result: JobResult) -> JSONOutput {
         let (prompt, completion) = (Int64(result.promptTokens ?? 0), Int64(result.completionTokens ?? 0))
+        var usage: [JSONOutput.Member] = [
+            .init("prompt_tokens", .integer(prompt)), .init("completion_tokens", .integer(completion)),
+            .init("total_tokens", .integer(prompt + completion)),
+        ]
+        if result.isUsageEstimated { usage.append(.init("estimated", .bool(true))) }
         return [
             "id": .string("job-\(job)"),
             "object": asked.kind == .chat ? "chat.completion.chunk" : "text_completion",
             "created": 0, "model": .string(asked.model), "choices": [],
-            "usage": [
-                "prompt_tokens": .integer(prompt), "completion_tokens": .integer(completion),
-                "total_tokens": .integer(prompt + completion),
-            ],
+            "usage": .object(usage),
         ]
     }
 

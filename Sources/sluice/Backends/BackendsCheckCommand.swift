@@ -63,6 +63,12 @@ struct BackendsCheckCommand: SluiceCommand {
         for failure in failures {
             console.note("\(failure.check): \(failure.detail)\n  the header says: \"\(failure.rule ?? "")\"")
         }
+        if config == nil, failures.contains(where: { $0.check == BackendTrial.starts.name }) {
+            console.note(
+                "It was tried without a configuration. If it needs one, say under which it can answer: "
+                    + "--config '{\"key\": \"value\"}', or --config @FILE."
+            )
+        }
         let missing = check.trials.count - findings.count
         if missing > 0 { console.note("\(missing) checks were not tried: they need one that failed.") }
         console.note(

@@ -50,6 +50,7 @@ enum JobsShown {
         facts.append("deployment", key: "deployment", job.deployment.map(Cell.text) ?? .none)
         facts.append("tokens in", key: "prompt_tokens", job.promptTokens.map { .count(Int64($0)) } ?? .none)
         facts.append("tokens out", key: "completion_tokens", job.completionTokens.map { .count(Int64($0)) } ?? .none)
+        facts.append("tokens estimated", key: "usage_estimated", job.isUsageEstimated.map(Cell.flag) ?? .none)
         facts.append("error", key: "error_class", job.errorClass.map { .word($0.rawValue) } ?? .none)
         facts.append("message", key: "error_message", job.errorMessage.map(Cell.text) ?? .none)
         facts.append("request", key: "request", request.map(Cell.json) ?? .none)

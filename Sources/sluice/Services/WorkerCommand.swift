@@ -28,7 +28,11 @@ struct WorkerCommand: AsyncParsableCommand {
     var slotBoard: String?
 
     @Flag(
-        help: ArgumentHelp("Standard input is a lifeline: its end means that the parent is gone.", visibility: .hidden))
+        help: ArgumentHelp(
+            """
+            Standard input is a lifeline: its end means that the parent is gone. A line feed on standard output says that \
+            the worker is ready.
+            """, visibility: .hidden))
     var supervised = false
 
     @Option(help: ArgumentHelp("Bytes of resident memory past which it ends with 83.", valueName: "bytes"))
@@ -81,7 +85,7 @@ struct WorkerCommand: AsyncParsableCommand {
             database: configuration, deployment: deployment, host: ProcessEnvironment.host,
             backendDirectories: backends.directories)
         settings.slotBoardPath = slotBoard
-        settings.isSupervised = supervised
+        settings.readiness = supervised ? Readiness() : nil
         settings.heartbeat = wanted.supervisor.heartbeatInterval
         settings.drainGrace = wanted.worker.drainGrace
         settings.cancelGrace = wanted.worker.cancelGrace

@@ -19,6 +19,12 @@ enum ProcessEnvironment {
         }
     }
 
+    /// Who runs it, for the record: `SLUICE_ACTOR`, or the user and the machine.
+    static var person: String {
+        let user = variable("USER") ?? variable("LOGNAME") ?? ProcessInfo.processInfo.userName
+        return variable("SLUICE_ACTOR") ?? "\(user)@\(host)"
+    }
+
     /// This process's number.
     static var processID: Int32 { ProcessInfo.processInfo.processIdentifier }
 

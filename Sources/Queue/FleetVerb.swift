@@ -1,0 +1,127 @@
+internal import Postgres
+
+/// One change an operator may ask for: the same words as the SQL functions it calls, which check it, do it in one
+/// transaction, record it in `sluice.audit`, and answer with a sentence.
+package enum FleetVerb: Sendable {
+    /// Takes a deployment out of the traffic; its workers stay. `force`: even when no other serves.
+    case isolate(String, force: Bool)
+    /// Takes a deployment out of the traffic and ends its workers when they have finished what they hold.
+    case drain(String, force: Bool)
+    /// Gives an isolated or drained deployment its part of the traffic back.
+    case restore(String)
+    /// A deployment claims nothing, and the jobs of its part wait.
+    case pause(String)
+    case resume(String)
+    /// Gives the traffic of `old` to `new`. `force`: even while `new` has no running worker.
+    case swap(old: String, new: String, force: Bool)
+    /// How many workers a deployment should have, 0 to 1,000.
+    case scale(String, workers: Int32)
+    /// Weights of a model's deployments: UTF-8 JSON, an object of whole numbers from 0 to 10,000 by name.
+    case setWeights(model: String, weights: [UInt8])
+    /// How a model's traffic is divided: a word of `sluice.routing_strategy`.
+    case setStrategy(model: String, strategy: String)
+    /// Which tier a deployment is in, 0 to 100.
+    case setTier(String, tier: Int32)
+    /// Queues failed and quarantined jobs again, the oldest first; of all models for nil.
+    case retryDead(model: String?, atMost: Int32)
+    /// Cancels jobs that match everything given, the oldest first; at least one thing has to be given.
+    case cancelWhere(JobSelection)
+
+    /// Which jobs `cancelWhere` means.
+    package struct JobSelection: Sendable {
+        package var model: String?
+        package var tenant: String?
+        package var batch: Int32?
+        /// Accepted longer ago than this many seconds.
+        package var olderThanSeconds: Int32?
+        package var includesRunning = false
+        /// 1 to 100,000.
+        package var atMost: Int32 = 1_000
+
+        package init() {}
+    }
+}
+
+extension Queue {
+    private static let actorStatement = Statement(
+        "set_actor", "select set_config('sluice.actor', $1::text, false)")
+
+    /// Says for this session who asks, for `sluice.audit`. Needs a connection of its own.
+    package func actAs(_ actor: String) async throws(QueueError) {
+        _ = try await call(Self.actorStatement) { $0.append(actor) }
+    }
+
+    /// Does what `verb` says and returns what was done, as a sentence. Doing it twice is no error.
+    ///
+    /// - Throws: `unknownDeployment`, `unknownModel`, `unknownTenant`, `invalidArgument`; `nobodyServes` where force is
+    ///   needed; `unavailable`.
+    package func perform(_ verb: FleetVerb, why: String?) async throws(QueueError) -> String {
+        let rows = try await call(verb.statement) {
+            verb.bind(&$0)
+            $0.append(why)
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+}
+
+extension FleetVerb {
+    fileprivate var statement: Statement {
+        switch self {
+        case .isolate: Statement("isolate", "select sluice.isolate($1::text, force => $2::boolean, why => $3::text)")
+        case .drain: Statement("drain", "select sluice.drain($1::text, force => $2::boolean, why => $3::text)")
+        case .restore: Statement("restore", "select sluice.restore($1::text, why => $2::text)")
+        case .pause: Statement("pause", "select sluice.pause($1::text, why => $2::text)")
+        case .resume: Statement("resume", "select sluice.resume($1::text, why => $2::text)")
+        case .swap: Statement("swap", "select sluice.swap($1::text, $2::text, force => $3::boolean, why => $4::text)")
+        case .scale: Statement("scale", "select sluice.scale($1::text, $2::int, why => $3::text)")
+        case .setWeights:
+            Statement("set_weights", "select sluice.set_weights($1::text, $2::json::jsonb, why => $3::text)")
+        case .setStrategy:
+            Statement(
+                "set_strategy",
+                "select sluice.set_strategy($1::text, $2::text::sluice.routing_strategy, why => $3::text)")
+        case .setTier: Statement("set_tier", "select sluice.set_tier($1::text, $2::int, why => $3::text)")
+        case .retryDead: Statement("retry_dead", "select sluice.retry_dead($1::text, $2::int, why => $3::text)")
+        case .cancelWhere:
+            Statement(
+                "cancel_where",
+                """
+                select sluice.cancel_where(model => $1::text, tenant => $2::text, batch => $3::int,
+                    older_than => $4::int * interval '1 second', including_running => $5::boolean, at_most => $6::int,
+                    why => $7::text)
+                """)
+        }
+    }
+
+    fileprivate func bind(_ parameters: inout Parameters) {
+        switch self {
+        case .isolate(let name, let force), .drain(let name, let force):
+            parameters.append(name)
+            parameters.append(force)
+        case .restore(let name), .pause(let name), .resume(let name): parameters.append(name)
+        case .swap(let old, let new, let force):
+            parameters.append(old)
+            parameters.append(new)
+            parameters.append(force)
+        case .scale(let name, let number), .setTier(let name, let number):
+            parameters.append(name)
+            parameters.append(number)
+        case .setWeights(let model, let weights):
+            parameters.append(model)
+            parameters.append(JSONText(weights))
+        case .setStrategy(let model, let strategy):
+            parameters.append(model)
+            parameters.append(strategy)
+        case .retryDead(let model, let atMost):
+            parameters.append(model)
+            parameters.append(atMost)
+        case .cancelWhere(let selection):
+            parameters.append(selection.model)
+            parameters.append(selection.tenant)
+            parameters.append(selection.batch)
+            parameters.append(selection.olderThanSeconds)
+            parameters.append(selection.includesRunning)
+            parameters.append(selection.atMost)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Domain
+import Queue
+import Terminal
+
+/// `sluice admin`: steering the fleet. Each verb calls the SQL function of its name.
+struct AdminCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "admin",
+        abstract: "Steer the fleet: isolate, restore, divide the traffic, redrive.",
+        discussion: """
+            Every verb is a function of the same name in SQL, which may be called there as well:
+
+              select sluice.isolate('local-v2', why => 'answers garbage');
+
+            What was done, by whom and why is in sluice.audit; the decisions of the system itself in sluice.decisions.
+            """,
+        subcommands: [
+            IsolateCommand.self, RestoreCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self,
+            SwapCommand.self, ScaleCommand.self, SetWeightsCommand.self, SetStrategyCommand.self, SetTierCommand.self,
+            RetryDeadCommand.self, CancelWhereCommand.self,
+        ])
+}
+
+/// A verb of `sluice admin`.
+protocol AdminVerb: SluiceCommand {
+    var admin: AdminOptions { get }
+    /// What is to be done.
+    var verb: FleetVerb { get }
+}
+
+/// What every verb takes.
+struct AdminOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A reason, for the record.", valueName: "text"))
+    var why: String?
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputFlags
+
+    func validate() throws {
+        guard (why?.utf8.count ?? 0) <= 300 else { throw ValidationError("A reason has at most 300 bytes.") }
+    }
+}
+
+extension AdminVerb {
+    var output: OutputFlags { admin.output }
+
+    func perform(_ console: Console) async throws -> ProcessExit {
+        let session = try await Session.open(admin.database)
+        try await session.queue.actAs(ProcessEnvironment.person)
+        let sentence = try await session.queue.perform(verb, why: admin.why)
+        if console.options.isJSON {
+            try console.show(["did": .string(sentence)])
+        } else {
+            try console.show([sentence])
+        }
+        return .ok
+    }
+}

@@ -1,0 +1,106 @@
+import ArgumentParser
+import Queue
+
+/// The name of a deployment.
+struct DeploymentArgument: ParsableArguments {
+    @Argument(help: "The deployment's name.")
+    var deployment: String
+}
+
+struct IsolateCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "isolate", abstract: "Take a deployment out of the traffic; its workers stay.")
+
+    @OptionGroup var target: DeploymentArgument
+    @Flag(help: "Even when no other deployment serves the model.")
+    var force = false
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .isolate(target.deployment, force: force) }
+}
+
+struct RestoreCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "restore", abstract: "Give an isolated or drained deployment its part of the traffic back.")
+
+    @OptionGroup var target: DeploymentArgument
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .restore(target.deployment) }
+}
+
+struct DrainCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "drain",
+        abstract: "Take a deployment out of the traffic and end its workers when they are done.")
+
+    @OptionGroup var target: DeploymentArgument
+    @Flag(help: "Even when no other deployment serves the model.")
+    var force = false
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .drain(target.deployment, force: force) }
+}
+
+struct PauseCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "A deployment claims nothing; the jobs of its part wait.")
+
+    @OptionGroup var target: DeploymentArgument
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .pause(target.deployment) }
+}
+
+struct ResumeCommand: AdminVerb {
+    static let configuration = CommandConfiguration(commandName: "resume", abstract: "End a pause.")
+
+    @OptionGroup var target: DeploymentArgument
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .resume(target.deployment) }
+}
+
+struct SwapCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "swap", abstract: "Give one deployment's traffic to another, in one moment.",
+        discussion: "The old one is isolated and keeps its workers, so that the way back is one more swap.")
+
+    @Argument(help: "The deployment that serves.")
+    var old: String
+    @Argument(help: "The one to take its place.")
+    var new: String
+    @Flag(help: "Even while the new one has no running worker.")
+    var force = false
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .swap(old: old, new: new, force: force) }
+}
+
+struct ScaleCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "scale", abstract: "Set how many workers a deployment should have.")
+
+    @OptionGroup var target: DeploymentArgument
+    @Argument(help: "How many workers, 0 to 1000.")
+    var workers: Int32
+    @OptionGroup var admin: AdminOptions
+
+    func validate() throws {
+        guard 0...1_000 ~= workers else { throw ValidationError("A deployment has 0 to 1000 workers.") }
+    }
+
+    var verb: FleetVerb { .scale(target.deployment, workers: workers) }
+}
+
+struct SetTierCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "set-tier", abstract: "Set a deployment's tier, for the strategy priority.")
+
+    @OptionGroup var target: DeploymentArgument
+    @Argument(help: "0 to 100; higher tiers get traffic only while no lower one serves.")
+    var tier: Int32
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .setTier(target.deployment, tier: tier) }
+}

@@ -1,0 +1,63 @@
+-- Who may do what. Four roles that a login is made a member of; the owner of the schema may do everything. Each role may
+-- call some functions, which act with the owner's rights, and sees no table. Applied last, since replacing a function
+-- resets its rights.
+
+do $$
+declare
+    v_role text;
+begin
+    foreach v_role in array array['sluice_reader', 'sluice_submitter', 'sluice_operator', 'sluice_worker'] loop
+        continue when exists (select from pg_roles r where r.rolname = v_role);
+        begin
+            execute format('create role %I nologin', v_role);
+        exception
+            -- Roles belong to the whole server: another database may be migrated at this moment.
+            when duplicate_object or unique_violation then null;
+            when insufficient_privilege then
+                raise notice 'The role % is missing: an administrator has to create it, then run sluice migrate again.', v_role;
+        end;
+    end loop;
+end $$;
+
+create or replace function sluice.granted() returns table (role text, name text) language sql immutable as $$
+    select 'sluice_reader', unnest(array['overview', 'bucket_count', 'job_status', 'backends', 'batch_progress', 'list_batches',
+        'check_invariants'])
+    union all
+    select 'sluice_submitter', unnest(array['enqueue', 'enqueue_many', 'job_status', 'results_of', 'cancel', 'read_chunks', 'batch_progress'])
+    union all
+    select 'sluice_operator', unnest(array['isolate', 'restore', 'drain', 'pause', 'resume', 'set_weights', 'set_strategy', 'set_tier',
+        'swap', 'scale', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment',
+        'redeliver', 'list_webhooks', 'webhook_tries'])
+    union all
+    select 'sluice_worker', unnest(array['worker_start', 'worker_attach', 'worker_draining', 'worker_ended', 'heartbeat', 'claim',
+        'claim_suspect', 'finish', 'append_chunks', 'record_backend', 'backend_loaded', 'backend_refused', 'note'])
+$$;
+comment on function sluice.granted() is 'Which functions each role may call. sluice_operator is a member of sluice_reader as well.';
+
+do $$
+declare
+    v_right record;
+begin
+    revoke all on all tables in schema sluice from public;
+    revoke all on all sequences in schema sluice from public;
+    revoke execute on all functions in schema sluice from public;
+    -- The trigger that tells waiting workers of new jobs runs at the end of the submitter's own transaction.
+    alter function sluice.wake_for_job() security definer set search_path = pg_catalog, pg_temp;
+    for v_right in
+        select g.role, p.oid::regprocedure as signature from sluice.granted() g
+        join pg_proc p on p.proname = g.name and p.pronamespace = 'sluice'::regnamespace
+        where exists (select from pg_roles r where r.rolname = g.role)
+    loop
+        execute format('alter function %s security definer set search_path = pg_catalog, pg_temp', v_right.signature);
+        execute format('grant execute on function %s to %I', v_right.signature, v_right.role);
+        execute format('grant usage on schema sluice to %I', v_right.role);
+    end loop;
+    if exists (select from pg_roles r where r.rolname = 'sluice_reader') then
+        grant select on sluice.deployment_status, sluice.model_status, sluice.worker_status, sluice.queue_depth,
+            sluice.decisions, sluice.overview, sluice.audit to sluice_reader;
+        if exists (select from pg_roles r where r.rolname = 'sluice_operator')
+            and not pg_has_role('sluice_operator', 'sluice_reader', 'member') then
+            grant sluice_reader to sluice_operator;
+        end if;
+    end if;
+end $$;

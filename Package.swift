@@ -37,6 +37,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.92.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.38.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
@@ -55,6 +56,7 @@ let package = Package(
         .target(name: "Domain"),
         .target(name: "JSONText"),
         .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(name: "Admission", dependencies: ["Domain", "JSONText"]),
         .target(name: "Terminal", dependencies: ["Domain"]),
         .target(
             name: "Telemetry",
@@ -186,7 +188,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Domain", "Postgres", "Queue", "Telemetry",
+                "Admission", "Domain", "Postgres", "Queue", "Telemetry",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -194,6 +196,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
@@ -211,7 +214,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway", "Lifeline",
+                "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway",
+                "Lifeline",
                 "Postgres",
                 "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -247,6 +251,7 @@ let package = Package(
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain"]),
         .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Domain"]),
         .testTarget(
             name: "PrivatePostgresTests",
             dependencies: [
@@ -332,7 +337,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Gateway", "Queue", "Postgres",
+                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Gateway", "Queue", "Postgres", "PrivatePostgres",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),

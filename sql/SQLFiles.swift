@@ -16,6 +16,7 @@ package enum SQLFiles {
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
+        Migration(version: 7, name: "0007_limits", sql: PackageResources._007_limits_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -30,6 +31,7 @@ package enum SQLFiles {
         ("workers", PackageResources.workers_sql),
         ("streams", PackageResources.streams_sql),
         ("gateway", PackageResources.gateway_sql),
+        ("limits", PackageResources.limits_sql),
         ("batches", PackageResources.batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("invariants", PackageResources.invariants_sql),

@@ -18,6 +18,7 @@ package struct Gateway: Service {
     private let watch: JobWatch
     private let queue: Queue
     private let departures = Departures()
+    private let limiter: Limiter
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
 
@@ -34,20 +35,30 @@ package struct Gateway: Service {
         pool = Pool(database, maximumConnections: settings.databaseConnections, minimumConnections: 1, logger: logger)
         queue = Queue(pool)
         watch = JobWatch(queue, listeningOn: database, logger: logger)
+        limiter = Limiter(queue, logger: logger)
     }
 
     /// Every route, and what stands before them.
     private func router() -> Router<GatewayContext> {
         let counters = RequestCounters()
         let router = Router(context: GatewayContext.self)
-        router.add(middleware: RequestLog(counters: counters))
+        router.add(middleware: RequestLog(counters: counters, settings: settings))
+        router.add(middleware: Crowd(maximum: settings.maximumRequests))
         HealthRoutes(queue: queue, counters: counters).add(to: router)
         let behindKeys = router.group().add(middleware: Authentication(keys: KeyRing(queue)))
-        ModelRoutes(queue: queue, watch: watch, departures: departures, settings: settings, counters: counters)
+            .add(middleware: RateLimiting(limiter: limiter))
+        let entrance = Entrance(guards: GuardBook(queue), door: QueueDoor(queue), settings: settings)
+        ModelRoutes(
+            queue: queue, watch: watch, departures: departures, settings: settings, counters: counters,
+            entrance: entrance
+        ).add(to: behindKeys)
+        JobRoutes(queue: queue, watch: watch, departures: departures, settings: settings, entrance: entrance)
             .add(to: behindKeys)
-        JobRoutes(queue: queue, watch: watch, departures: departures, settings: settings).add(to: behindKeys)
         return router
     }
+
+    /// Every route, like `GET /api/jobs/{id}`.
+    package var routes: [String] { router().routes.map { "\($0.method) \($0.path)" } }
 
     /// Serves until the task is cancelled or graceful shutdown begins: then no new connections are taken, and requests under
     /// way are finished.
@@ -57,6 +68,7 @@ package struct Gateway: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { await self.pool.run() }
             group.addTask { try await self.watch.run() }
+            group.addTask { await self.limiter.run() }
             group.addTask {
                 do {
                     try await self.serve(port: self.settings.port)
@@ -74,7 +86,15 @@ package struct Gateway: Service {
             address: .hostname(settings.host, port: port), serverName: "sluice",
             availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections))
         let http = HTTPServerBuilder.http1(
-            configuration: .init(additionalChannelHandlers: [DepartureHandler(departures)]))
+            configuration: .init(
+                additionalChannelHandlers: [
+                    DepartureHandler(departures), SlowRequestHandler(grace: settings.bodyGrace),
+                ],
+                idleTimeout: .nanoseconds(settings.idleTimeout.nanoseconds),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: settings.maximumHeaderBytes.field,
+                    maxHeaderListSize: settings.maximumHeaderBytes.all,
+                    maxHeaderFieldCount: settings.maximumHeaderFields)))
         let server: HTTPServerBuilder
         if let certificate = settings.certificate {
             var tls = TLSConfiguration.makeServerConfiguration(
@@ -91,4 +111,8 @@ package struct Gateway: Service {
             logger: logger)
         try await application.run()
     }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

@@ -1,3 +1,5 @@
+package import Admission
+
 /// Where and within what bounds a gateway serves.
 package struct GatewaySettings: Sendable {
     /// The address to listen on.
@@ -20,6 +22,21 @@ package struct GatewaySettings: Sendable {
     package var maximumJobsPerCall = 1_000
     /// Connections to the database for calls; one more listens.
     package var databaseConnections = 8
+
+    /// The most requests that are served at a time; one more is told to come back.
+    package var maximumRequests = 8_192
+    /// How long a connection may be without a request, and a request's head may take to come.
+    package var idleTimeout = Duration.seconds(60)
+    /// How long a body may come as slowly as it likes; afterwards it has to come at 1 KiB/s on average.
+    package var bodyGrace = Duration.seconds(30)
+    /// The largest header field, and all of them together.
+    package var maximumHeaderBytes = (field: 16 << 10, all: 64 << 10)
+    /// The most header fields.
+    package var maximumHeaderFields = 128
+    /// Whom to believe about where a request came from.
+    package var proxies = TrustedProxies()
+    /// Whether the beginnings of requests and answers are logged.
+    package var logsBodies = false
 
     package init() {}
 }

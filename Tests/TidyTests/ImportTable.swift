@@ -19,6 +19,7 @@ enum ImportTable {
         // Values and pure machines: no input or output, no clock.
         "Domain": [],
         "Fleet": ["Domain"],
+        "Admission": ["Domain", "JSONText"],
         "JSONText": [],
         "Lifeline": system,
         "Terminal": system.union(["Domain"]),
@@ -49,10 +50,11 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "Gateway": system.union(edges).union(services).union([
-            "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOSSL",
+            "Admission", "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore",
+            "NIOHTTPTypes", "NIOSSL",
         ]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
+            "Admission", "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
@@ -65,7 +67,7 @@ enum ImportTable {
         guard isTest, allowed[target] == nil else { return allowed[target] }
         switch target {
         case "EndToEndTests", "IntegrationTests":
-            return testing.union(["Domain", "Gateway", "Postgres", "Queue", "UpstreamSupport"])
+            return testing.union(["Domain", "Gateway", "Postgres", "PrivatePostgres", "Queue", "UpstreamSupport"])
         case "TidyTests": return testing
         default:
             let tested = String(target.dropLast("Tests".count))

@@ -9,6 +9,7 @@ struct JobRoutes: Sendable {
     let watch: JobWatch
     let departures: Departures
     let settings: GatewaySettings
+    let entrance: Entrance
 
     /// The longest one request waits for a job.
     private static let longestWait = 300
@@ -50,7 +51,9 @@ struct JobRoutes: Sendable {
         guard let texts = try elements(of: body) else {
             var submission = try JobSubmission(body, tenant: tenant, maximumDepth: settings.maximumDepth)
             if let key = request.headers[.idempotencyKey] { submission.request.idempotencyKey = key }
+            try await entrance.admit(&submission.request, context)
             let id = try await queue.enqueue(submission.request)
+            context.visit.queued(id)
             let status = try await settled(id, waitingAtMost: Self.preferredWait(request), context)
             let result = status.state.isTerminal ? try await queue.results(of: [id]).first : nil
             var response = Response(
@@ -58,15 +61,21 @@ struct JobRoutes: Sendable {
             response.headers[.location] = "/api/jobs/\(id)"
             return response
         }
-        let submissions = try texts.map {
+        var submissions = try texts.map {
             try JobSubmission($0, tenant: tenant, maximumDepth: settings.maximumDepth)
         }
+        for index in submissions.indices {
+            try await entrance.admit(&submissions[index].request, context, isFirst: index == 0)
+        }
+        let visit = context.visit
         // Each is a call of its own, all under way at once: one that is refused says so, and takes nobody with it.
         let outcomes = await withTaskGroup(of: (Int, JSONOutput).self) { group in
             for (index, submission) in submissions.enumerated() {
                 group.addTask {
                     do {
-                        return (index, ["id": .integer(try await queue.enqueue(submission.request))])
+                        let id = try await queue.enqueue(submission.request)
+                        visit.queued(id)
+                        return (index, ["id": .integer(id)])
                     } catch {
                         return (index, GatewayFailure(error).json)
                     }

@@ -14,6 +14,7 @@ struct AnswerStream: Sendable {
     let watch: JobWatch
     let job: Int64
     let asked: ModelRequest
+    let visit: Visit
 
     /// Waits for the first piece and answers with all of them.
     ///
@@ -38,6 +39,7 @@ struct AnswerStream: Sendable {
             guard let result = try await queue.results(of: [job]).first else {
                 throw GatewayFailure.notFound("such job")
             }
+            visit.ended(result)
             _ = try ModelRoutes.response(result)
         }
         let first = page
@@ -114,6 +116,7 @@ struct AnswerStream: Sendable {
         let results: [JobResult]
         do { results = try await queue.results(of: [job]) } catch { throw GatewayFailure(error) }
         guard let result = results.first else { throw GatewayFailure.notFound("such job") }
+        visit.ended(result)
         guard result.state == .succeeded else { throw ModelRoutes.failure(result) }
         var buffer = ByteBuffer()
         if reading.place == .start, let body = result.body { Self.append(body, to: &buffer) }

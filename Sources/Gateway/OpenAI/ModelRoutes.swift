@@ -10,6 +10,7 @@ struct ModelRoutes: Sendable {
     let departures: Departures
     let settings: GatewaySettings
     let counters: RequestCounters
+    let entrance: Entrance
 
     func add(to router: some RouterMethods<GatewayContext>) {
         for kind in JobKind.allCases {
@@ -55,6 +56,7 @@ struct ModelRoutes: Sendable {
         var job = JobRequest(model: asked.model, payload: asked.body)
         (job.kind, job.priority, job.tenant, job.isStreaming) = (kind, .interactive, tenant, asked.isStreaming)
         job.idempotencyKey = request.headers[.idempotencyKey]
+        try await entrance.admit(&job, context)
         let start = ContinuousClock.now
         let id: Int64
         do {
@@ -63,8 +65,9 @@ struct ModelRoutes: Sendable {
         } catch {
             throw GatewayFailure(error)
         }
+        context.visit.queued(id)
         if asked.isStreaming {
-            return try await AnswerStream(queue: queue, watch: watch, job: id, asked: asked)
+            return try await AnswerStream(queue: queue, watch: watch, job: id, asked: asked, visit: context.visit)
                 .response(until: start + settings.callTimeout, for: context.channel, departures)
         }
         let ticket = watch.ticket()
@@ -82,6 +85,7 @@ struct ModelRoutes: Sendable {
                 code: "timeout")
         case .result(let result):
             counters.ended(result, kind: kind)
+            context.visit.ended(result)
             var response = try Self.response(result)
             response.headers[.jobID] = "\(id)"
             response.headers[.processingTime] = "\((ContinuousClock.now - start).wholeMilliseconds)"

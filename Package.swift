@@ -69,6 +69,9 @@ let package = Package(
             ]
         ),
 
+        // Forms as browsers and HTTP clients send files in them.
+        .target(name: "Multipart"),
+
         // Files of the OpenAI batch format.
         .target(
             name: "BatchFile",
@@ -186,7 +189,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Domain", "Postgres", "Queue", "Telemetry",
+                "BatchFile", "BatchLoading", "Domain", "Multipart", "Postgres", "Queue", "Telemetry",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -271,6 +274,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .testTarget(name: "MultipartTests", dependencies: ["Multipart"]),
         .testTarget(
             name: "PostgresTests",
             dependencies: [

@@ -16,6 +16,8 @@ package enum SQLFiles {
         Migration(version: 2, name: "0002_streams", sql: PackageResources._002_streams_sql),
         Migration(version: 3, name: "0003_gateway", sql: PackageResources._003_gateway_sql),
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
+        Migration(version: 5, name: "0005_files", sql: PackageResources._005_files_sql),
+        Migration(version: 6, name: "0006_batches", sql: PackageResources._006_batches_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -30,7 +32,9 @@ package enum SQLFiles {
         ("workers", PackageResources.workers_sql),
         ("streams", PackageResources.streams_sql),
         ("gateway", PackageResources.gateway_sql),
+        ("files", PackageResources.files_sql),
         ("batches", PackageResources.batches_sql),
+        ("file_batches", PackageResources.file_batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("invariants", PackageResources.invariants_sql),
     ]

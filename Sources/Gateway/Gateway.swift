@@ -42,9 +42,12 @@ package struct Gateway: Service {
         let router = Router(context: GatewayContext.self)
         router.add(middleware: RequestLog(counters: counters))
         HealthRoutes(queue: queue, counters: counters).add(to: router)
-        let behindKeys = router.group().add(middleware: Authentication(keys: KeyRing(queue)))
+        let behindKeys = router.group().add(middleware: Explaining())
+            .add(middleware: Authentication(keys: KeyRing(queue)))
         ModelRoutes(queue: queue, watch: watch, departures: departures, settings: settings, counters: counters)
             .add(to: behindKeys)
+        FileRoutes(queue: queue, settings: settings).add(to: behindKeys)
+        BatchRoutes(queue: queue, settings: settings).add(to: behindKeys)
         JobRoutes(queue: queue, watch: watch, departures: departures, settings: settings).add(to: behindKeys)
         return router
     }
@@ -57,6 +60,7 @@ package struct Gateway: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { await self.pool.run() }
             group.addTask { try await self.watch.run() }
+            group.addTask { await BatchProcessor(pool: self.pool, queue: self.queue, logger: self.logger).run() }
             group.addTask {
                 do {
                     try await self.serve(port: self.settings.port)

@@ -33,6 +33,14 @@ struct GatewayFailure: Error, HTTPResponseError {
             status: .notFound, message: "There is no \(what).", type: "invalid_request_error", code: "not_found")
     }
 
+    /// The attempt whose pieces a client has read was given up; `place` says where the whole answer will be.
+    static func restarted(_ place: String) -> GatewayFailure {
+        GatewayFailure(
+            status: .badGateway,
+            message: "The worker was lost and the answer begins again: read it at \(place), or try again.",
+            type: "server_error", code: "stream_restarted")
+    }
+
     static let tooLarge = GatewayFailure(
         status: .contentTooLarge, message: "The request body is larger than this gateway takes.",
         type: "invalid_request_error", code: "request_too_large")

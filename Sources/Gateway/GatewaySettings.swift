@@ -12,6 +12,8 @@ package struct GatewaySettings: Sendable {
     package var maximumConnections = 4_096
     /// The largest request body.
     package var maximumBodyBytes = 16 << 20
+    /// The largest file that may be uploaded.
+    package var maximumFileBytes: Int64 = 512 << 20
     /// How deep JSON may nest.
     package var maximumDepth = 128
     /// How long a synchronous call may take; then its job is cancelled.

@@ -5,7 +5,9 @@ import Testing
 
 /// Each test migrates a database of its own.
 struct MigratorTests {
-    private static let names = ["0001_schema", "0002_streams", "0003_gateway", "0004_backends"]
+    private static let names = [
+        "0001_schema", "0002_streams", "0003_gateway", "0004_backends", "0005_files", "0006_batches",
+    ]
 
     @Test(.database) func `from nothing it makes the schema`() async throws {
         let connection = try await Corner.connect()

@@ -23,6 +23,7 @@ enum ImportTable {
         "Lifeline": system,
         "Terminal": system.union(["Domain"]),
         "BatchFile": system.union(["Crypto", "Domain"]),
+        "Multipart": ["Glibc"],
         // Libraries.
         "Telemetry": system.union(["Domain", "Logging", "Metrics", "Tracing"]),
         "Settings": system.union(["Domain", "Configuration"]),
@@ -49,6 +50,7 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "Gateway": system.union(edges).union(services).union([
+            "BatchFile", "BatchLoading", "Multipart",
             "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore", "NIOSSL",
         ]),
         "sluice": system.union(edges).union(services).union([

@@ -37,6 +37,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.92.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.38.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
@@ -55,6 +56,7 @@ let package = Package(
         .target(name: "Domain"),
         .target(name: "JSONText"),
         .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(name: "Admission", dependencies: ["Domain", "JSONText"]),
         .target(name: "Terminal", dependencies: ["Domain"]),
         .target(
             name: "Telemetry",
@@ -68,6 +70,9 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+
+        // Forms as browsers and HTTP clients send files in them.
+        .target(name: "Multipart"),
 
         // Files of the OpenAI batch format.
         .target(
@@ -190,7 +195,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Domain", "Postgres", "Queue", "Telemetry",
+                "Admission", "BatchFile", "BatchLoading", "Domain", "Multipart", "Postgres", "Queue", "Telemetry",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -200,6 +205,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -222,7 +228,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway", "Lifeline",
+                "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway",
+                "Lifeline",
                 "Postgres",
                 "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -258,6 +265,7 @@ let package = Package(
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain"]),
         .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Domain"]),
         .testTarget(
             name: "PrivatePostgresTests",
             dependencies: [
@@ -282,6 +290,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .testTarget(name: "MultipartTests", dependencies: ["Multipart"]),
         .testTarget(
             name: "PostgresTests",
             dependencies: [
@@ -353,7 +362,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Gateway", "Queue", "Postgres",
+                "sluice", "TestSupport", "UpstreamSupport", "Domain", "Gateway", "Queue", "Postgres", "PrivatePostgres",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),

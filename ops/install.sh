@@ -11,7 +11,10 @@ target=${DESTDIR:-}$prefix
 # Everything is linked differently here, so it has a build folder of its own: make build's stays as it is.
 export SLUICE_STATIC=1
 build=(-c release --static-swift-stdlib --scratch-path .build/install)
-ops/build.sh "${build[@]}"
+# Not all there is: what only tests use needs modules that the static runtime lacks.
+for product in sluice MockBackend OpenAIBackend LocalBackend ExampleC; do
+    ops/build.sh "${build[@]}" --product "$product"
+done
 products=$(swift build "${build[@]}" --show-bin-path)
 
 install -D -m 755 "$products/sluice" "$target/bin/sluice"

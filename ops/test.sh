@@ -13,6 +13,9 @@ if [ -n "${SLUICE_LLAMA:-}" ] && minilm=$(ops/minilm.sh); then export SLUICE_MIN
 SLUICE_CLIENTS=$(ops/clients.sh)
 export SLUICE_CLIENTS
 
+# Each end-to-end test starts a service, workers and clients: more than a few at a time only wait for each other.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-6}
+
 log=.build/test.log
 read -ra flags <<<"${FLAGS:-}"
 ops/build.sh --build-tests "${flags[@]}"

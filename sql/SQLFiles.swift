@@ -18,7 +18,10 @@ package enum SQLFiles {
         Migration(version: 4, name: "0004_backends", sql: PackageResources._004_backends_sql),
         Migration(version: 5, name: "0005_fleet", sql: PackageResources._005_fleet_sql),
         Migration(version: 6, name: "0006_usage", sql: PackageResources._006_usage_sql),
-        Migration(version: 11, name: "0011_webhooks", sql: PackageResources._011_webhooks_sql),
+        Migration(version: 7, name: "0007_webhooks", sql: PackageResources._007_webhooks_sql),
+        Migration(version: 8, name: "0008_limits", sql: PackageResources._008_limits_sql),
+        Migration(version: 9, name: "0009_files", sql: PackageResources._009_files_sql),
+        Migration(version: 10, name: "0010_batches", sql: PackageResources._010_batches_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -35,7 +38,10 @@ package enum SQLFiles {
         ("streams", PackageResources.streams_sql),
         ("gateway", PackageResources.gateway_sql),
         ("runpod", PackageResources.runpod_sql),
+        ("limits", PackageResources.limits_sql),
+        ("files", PackageResources.files_sql),
         ("batches", PackageResources.batches_sql),
+        ("file_batches", PackageResources.file_batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("fleet", PackageResources.fleet_sql),
         ("roles", PackageResources.roles_sql),

@@ -71,47 +71,89 @@ public final class BatchFile: Sendable {
         return try reader.summary(progress: progress)
     }
 
+    /// Stores what `fill` writes in a nameless file in `directory`, which goes away with this value.
+    ///
+    /// `path` is for messages.
+    ///
+    /// - Throws: what `fill` throws; its writes throw `BatchFileError`, with `tooLarge` past the limit.
+    public init(
+        storing path: String, limits: BatchLimits = BatchLimits(), in directory: String = "/tmp",
+        _ fill: (_ write: ([UInt8]) throws(BatchFileError) -> Void) async throws -> Void
+    ) async throws {
+        let storage = try Storage(in: directory)
+        var size: Int64 = 0
+        do {
+            try await fill { (bytes) throws(BatchFileError) in
+                size += Int64(bytes.count)
+                guard size <= limits.maximumBytes else { throw BatchFileError(.tooLarge, path: path) }
+                try storage.write(bytes)
+            }
+        } catch {
+            Self.close(storage.descriptor)
+            throw error
+        }
+        (self.path, self.limits, self.size, descriptor) = (path, limits, size, storage.descriptor)
+    }
+
+    /// A nameless file to write to.
+    private struct Storage {
+        let descriptor: FileDescriptor
+        /// What messages call it.
+        private let path: String
+
+        init(in directory: String) throws(BatchFileError) {
+            let name = FilePath("\(directory)/.sluice-input-\(getpid())-\(UInt64.random(in: 0 ... .max))")
+            path = "a temporary file in \(directory)"
+            do {
+                descriptor = try FileDescriptor.open(
+                    name,
+                    .readWrite,
+                    options: [.create, .exclusiveCreate, .closeOnExec],
+                    permissions: .ownerReadWrite
+                )
+            } catch {
+                throw BatchFileError(BatchFile.errno(error), path: path, otherwise: .cannotCreate)
+            }
+            unlink(name.string)
+        }
+
+        func write(_ bytes: some Sequence<UInt8>) throws(BatchFileError) {
+            do { try descriptor.writeAll(bytes) } catch {
+                throw BatchFileError(BatchFile.errno(error), path: path, otherwise: .writeFailed)
+            }
+        }
+    }
+
     /// Copies what `source` has left to a nameless file.
     private static func stored(
         _ source: FileDescriptor, _ path: String, in directory: String, limit: Int64
     ) throws(BatchFileError) -> (FileDescriptor, Int64) {
-        let name = FilePath("\(directory)/.sluice-input-\(getpid())-\(UInt64.random(in: 0 ... .max))")
-        let storage = "a temporary file in \(directory)"
-        let file: FileDescriptor
-        do {
-            file = try FileDescriptor.open(
-                name,
-                .readWrite,
-                options: [.create, .exclusiveCreate, .closeOnExec],
-                permissions: .ownerReadWrite
-            )
+        let storage = try Storage(in: directory)
+        do throws(BatchFileError) {
+            return (storage.descriptor, try copy(source, path, to: storage, limit: limit))
         } catch {
-            throw BatchFileError(errno(error), path: storage, otherwise: .cannotCreate)
+            close(storage.descriptor)
+            throw error
         }
-        unlink(name.string)
+    }
+
+    /// Copies what `source` has left and returns how much that was.
+    private static func copy(
+        _ source: FileDescriptor, _ path: String, to storage: Storage, limit: Int64
+    ) throws(BatchFileError) -> Int64 {
         var size: Int64 = 0
-        var failure: BatchFileError?
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { chunk.deallocate() }
-        while failure == nil {
-            do {
-                let count = try source.read(into: chunk)
-                if count == 0 { return (file, size) }
-                size += Int64(count)
-                guard size <= limit else {
-                    failure = BatchFileError(.tooLarge, path: path)
-                    break
-                }
-                do { try file.writeAll(UnsafeRawBufferPointer(rebasing: chunk[..<count])) } catch {
-                    failure = BatchFileError(
-                        errno(error), path: storage, otherwise: .writeFailed)
-                }
-            } catch {
-                failure = BatchFileError(errno(error), path: path, otherwise: .readFailed)
+        while true {
+            let count: Int
+            do { count = try source.read(into: chunk) } catch {
+                throw BatchFileError(errno(error), path: path, otherwise: .readFailed)
             }
+            if count == 0 { return size }
+            size += Int64(count)
+            guard size <= limit else { throw BatchFileError(.tooLarge, path: path) }
+            try storage.write(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
         }
-        close(file)
-        throw failure ?? BatchFileError(.readFailed, path: path)
     }
 
     /// What the system said; SystemPackage throws nothing else.

@@ -1,7 +1,7 @@
 package import BatchFile
 package import Domain
 package import Postgres
-import Queue
+package import Queue
 
 /// Brings the requests of a batch file into the queue, as one batch.
 ///
@@ -75,22 +75,29 @@ package struct BatchLoader: Sendable {
                 .invalidLines, "\(file.path) has \(summary.problemCount) lines that cannot be sent.",
                 hint: summary.lines > 0 ? "Mend them, or leave them out with --skip-invalid." : nil)
         }
-        let queue = Queue(connections[0])
-        try await checkModels(Array(summary.models.filter { $0.value > 0 }.keys), of: file, queue)
-        let opened = try await queue.openBatch(
+        try await checkModels(of: file, summary)
+        let opened = try await Queue(connections[0]).openBatch(
             name: options.name, kind: kind, digest: digest(of: summary), total: Int32(clamping: summary.lines),
             tenant: options.tenant)
         tell(.opened(batch: opened.batch, loaded: opened.loaded, resumed: opened.resumed))
-        guard opened.isLoading else { return opened.batch }
+        try await load(file, summary, into: opened, kind: kind, tell: tell)
+        return opened.batch
+    }
+
+    /// Loads what is not loaded yet of `file` into a batch that is there. See `load(_:_:tell:)`.
+    package func load(
+        _ file: BatchFile, _ summary: BatchSummary, into opened: OpenedBatch, kind: JobKind,
+        tell: (Event) -> Void = { _ in }
+    ) async throws {
+        guard opened.isLoading else { return }
         do {
             try await load(file, summary, after: Int(opened.loaded), into: opened.batch, kind: kind, tell)
         } catch let error as BatchLoadingError where error.code == .fileChanged {
             // Half of one file and half of another would run: better none of it.
-            _ = try await queue.cancelBatch(opened.batch)
+            _ = try await Queue(connections[0]).cancelBatch(opened.batch)
             throw BatchLoadingError(
                 .fileChanged, error.message + " Batch \(opened.batch) was cancelled.", hint: error.hint)
         }
-        return opened.batch
     }
 
     /// Loads what comes after the first `loaded` requests, until all is loaded, by whomever.
@@ -121,8 +128,12 @@ package struct BatchLoader: Sendable {
         }
     }
 
-    private func checkModels(_ models: [String], of file: BatchFile, _ queue: Queue) async throws {
-        let missing = try await queue.unknownModels(among: models)
+    /// Succeeds when there is every model the file asks for.
+    ///
+    /// - Throws: `BatchLoadingError` with `unknownModels`.
+    package func checkModels(of file: BatchFile, _ summary: BatchSummary) async throws {
+        let models = summary.models.filter { $0.value > 0 }.keys
+        let missing = try await Queue(connections[0]).unknownModels(among: Array(models))
         guard !missing.names.isEmpty else { return }
         let listed = missing.names.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
         let more = missing.names.count > 5 ? " and \(missing.names.count - 5) more" : ""

@@ -31,29 +31,44 @@ package struct BatchResults: Sendable {
         self.batch = batch
     }
 
-    /// Appends what has ended to `files`, and counts. `progress` gets the number of results seen so far.
+    /// The pages of the results, in order.
     ///
-    /// Pages are as long as their answers are short, and grow slowly, so that memory stays bounded.
+    /// They are as long as their answers are short, and grow slowly, so that memory stays bounded.
+    package struct Pages {
+        private let results: BatchResults
+        private var after: Int64 = 0
+        private var limit: Int32 = 100
+
+        fileprivate init(_ results: BatchResults) { self.results = results }
+
+        /// The next page; nil after the last.
+        package mutating func next() async throws(QueueError) -> [BatchResult]? {
+            let page = try await results.queue.results(of: results.batch, after: after, limit: limit)
+            guard let last = page.last else { return nil }
+            let bytes = page.reduce(0) { $0 + 200 + ($1.body?.count ?? 0) }
+            after = last.job
+            let fitting = Int32(clamping: BatchResults.pageBytes / max(1, bytes / page.count))
+            let bounds = BatchResults.pageLines
+            limit = min(max(min(fitting, limit * 4), bounds.lowerBound), bounds.upperBound)
+            return page
+        }
+    }
+
+    /// The results from the first on.
+    package var pages: Pages { Pages(self) }
+
+    /// Appends what has ended to `files`, and counts. `progress` gets the number of results seen so far.
     ///
     /// - Throws: `QueueError`; `BatchFileError` when a file cannot be written.
     package func write(
         to files: inout ResultFiles, progress: (Int) -> Void = { _ in }
     ) async throws -> Count {
         var count = Count()
-        var after: Int64 = 0
-        var limit: Int32 = 100
-        while true {
-            let page = try await queue.results(of: batch, after: after, limit: limit)
-            guard let last = page.last else { return count }
-            var bytes = 0
-            for result in page {
-                bytes += 200 + (result.body?.count ?? 0)
-                try files.append(result, counting: &count)
-            }
-            after = last.job
-            let fitting = Int32(clamping: Self.pageBytes / max(1, bytes / page.count))
-            limit = min(max(min(fitting, limit * 4), Self.pageLines.lowerBound), Self.pageLines.upperBound)
+        var pages = pages
+        while let page = try await pages.next() {
+            for result in page { try files.append(result, counting: &count) }
             progress(count.total)
         }
+        return count
     }
 }

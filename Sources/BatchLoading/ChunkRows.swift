@@ -4,13 +4,14 @@ import Queue
 
 /// A row of `sluice.job` but for its last two fields, for the jobs of one model in one chunk.
 struct JobRow {
-    private var row = CopyRow(fields: 11)
+    private var row = CopyRow(fields: 12)
     private let (id, key): (Int, Int)
 
     init(_ model: ChunkModel, _ batch: Int32, _ kind: JobKind, _ priority: Priority, _ createdAt: Timestamp) {
         id = row.appendBigint()
         key = row.appendBigint()
         row.append(createdAt)
+        row.append(model.deadline)
         row.append(model.model)
         row.append(model.tenant)
         row.append(batch)

@@ -36,18 +36,16 @@ package struct ResultFiles: ~Copyable {
     package mutating func append(
         _ result: BatchResult, counting count: inout BatchResults.Count
     ) throws(BatchFileError) {
-        guard let state = result.state else {
+        guard let line = BatchOutputLine(result) else {
             count.unfinished += 1
             return
         }
-        if state == .succeeded, let body = result.body {
+        if line.isAnswer {
             count.succeeded += 1
-            try output?.append(
-                BatchOutputLine(id: "\(result.job)", customID: result.customID, outcome: .answered(body: body)))
+            try output?.append(line)
         } else {
             count.failed += 1
-            try errors?.append(
-                BatchOutputLine(id: "\(result.job)", customID: result.customID, outcome: Self.failure(result, state)))
+            try errors?.append(line)
         }
     }
 
@@ -55,39 +53,5 @@ package struct ResultFiles: ~Copyable {
     package mutating func finish() throws(BatchFileError) {
         try output?.finish()
         try errors?.finish()
-    }
-
-    private static func failure(_ result: BatchResult, _ state: JobState) -> BatchOutputLine.Outcome {
-        let message = result.errorMessage ?? "The request was \(state.rawValue)."
-        guard state == .failed, let errorClass = result.errorClass else {
-            return .failed(
-                code: state == .expired ? "batch_expired" : state == .cancelled ? "batch_cancelled" : state.rawValue,
-                message: message, statusCode: nil)
-        }
-        // OpenAI's clients look for the code in `error`; a body without one tells them nothing.
-        if let body = result.body, hasErrorObject(body) {
-            return .refused(body: body, statusCode: errorClass.statusCode)
-        }
-        return .failed(code: errorClass.rawValue, message: message, statusCode: errorClass.statusCode)
-    }
-
-    private static func hasErrorObject(_ body: [UInt8]) -> Bool {
-        var scanner = JSONScanner(selecting: [["error"]])
-        do throws(JSONScanError) { try scanner.scan(body.span) } catch { return false }
-        return scanner.root == .object && scanner[0]?.kind == .object
-    }
-}
-
-extension ErrorClass {
-    /// The status a single request would have been answered with.
-    var statusCode: Int {
-        switch self {
-        case .invalidRequest, .unsupported: 400
-        case .auth: 401
-        case .rateLimited: 429
-        case .overloaded: 503
-        case .timeout: 504
-        case .retryable, .fatal, .workerLost, .crash: 500
-        }
     }
 }

@@ -19,6 +19,7 @@ package struct Gateway: Service {
     private let queue: Queue
     private let submissions: Submissions
     private let departures = Departures()
+    private let limiter: Limiter
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
 
@@ -36,29 +37,41 @@ package struct Gateway: Service {
         queue = Queue(pool)
         watch = JobWatch(queue, listeningOn: database, logger: logger)
         submissions = Submissions(queue)
+        limiter = Limiter(queue, logger: logger)
     }
 
     /// Every route, and what stands before them.
     func router() -> Router<GatewayContext> {
         let counters = RequestCounters()
         let router = Router(context: GatewayContext.self)
-        router.add(middleware: RequestLog(counters: counters))
+        router.add(middleware: RequestLog(counters: counters, settings: settings))
+        router.add(middleware: Crowd(maximum: settings.maximumRequests))
         HealthRoutes(queue: queue, counters: counters).add(to: router)
         router.get("/openapi.json") { _, _ in Response(json: OpenAPIDocument.json) }
-        let behindKeys = router.group().add(middleware: Authentication(keys: KeyRing(queue)))
+        let behindKeys = router.group().add(middleware: Explaining())
+            .add(middleware: Authentication(keys: KeyRing(queue)))
+            .add(middleware: RateLimiting(limiter: limiter))
+        let entrance = Entrance(guards: GuardBook(queue), door: QueueDoor(queue), settings: settings)
         let wait = JobWait(queue: queue, watch: watch, departures: departures)
         ModelRoutes(
             queue: queue, submissions: submissions, watch: watch, departures: departures, settings: settings,
-            counters: counters
+            counters: counters, entrance: entrance
         ).add(to: behindKeys)
         JobRoutes(
-            queue: queue, submissions: submissions, watch: watch, departures: departures, wait: wait, settings: settings
+            queue: queue, submissions: submissions, watch: watch, departures: departures, wait: wait,
+            settings: settings, entrance: entrance
         ).add(to: behindKeys)
-        RunPodRoutes(queue: queue, submissions: submissions, watch: watch, wait: wait, settings: settings)
-            .add(to: behindKeys)
+        FileRoutes(queue: queue, settings: settings).add(to: behindKeys)
+        BatchRoutes(queue: queue, settings: settings).add(to: behindKeys)
+        RunPodRoutes(
+            queue: queue, submissions: submissions, watch: watch, wait: wait, settings: settings, entrance: entrance
+        ).add(to: behindKeys)
         WebhookRoutes(queue: queue, settings: settings).add(to: behindKeys)
         return router
     }
+
+    /// Every route, like `GET /api/jobs/{id}`.
+    package var routes: [String] { router().routes.map { "\($0.method) \($0.path)" } }
 
     /// Serves until the task is cancelled or graceful shutdown begins: then no new connections are taken, and requests under
     /// way are finished.
@@ -73,6 +86,8 @@ package struct Gateway: Service {
                 let sender = WebhookSender(allowsPrivate: self.settings.allowsPrivateWebhooks)
                 await WebhookCourier(queue: self.queue, sender: sender, logger: self.logger).run()
             }
+            group.addTask { await self.limiter.run() }
+            group.addTask { await BatchProcessor(pool: self.pool, queue: self.queue, logger: self.logger).run() }
             group.addTask {
                 do {
                     try await self.serve(port: self.settings.port)
@@ -90,7 +105,15 @@ package struct Gateway: Service {
             address: .hostname(settings.host, port: port), serverName: "sluice",
             availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections))
         let http = HTTPServerBuilder.http1(
-            configuration: .init(additionalChannelHandlers: [DepartureHandler(departures)]))
+            configuration: .init(
+                additionalChannelHandlers: [
+                    DepartureHandler(departures), SlowRequestHandler(grace: settings.bodyGrace),
+                ],
+                idleTimeout: .nanoseconds(settings.idleTimeout.nanoseconds),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: settings.maximumHeaderBytes.field,
+                    maxHeaderListSize: settings.maximumHeaderBytes.all,
+                    maxHeaderFieldCount: settings.maximumHeaderFields)))
         let server: HTTPServerBuilder
         if let certificate = settings.certificate {
             var tls = TLSConfiguration.makeServerConfiguration(
@@ -107,4 +130,8 @@ package struct Gateway: Service {
             logger: logger)
         try await application.run()
     }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

@@ -1,5 +1,7 @@
+import Admission
 import Hummingbird
 import NIOCore
+import Queue
 
 /// What the gateway knows of a request besides the request.
 struct GatewayContext: RequestContext {
@@ -8,6 +10,8 @@ struct GatewayContext: RequestContext {
     let channel: any Channel
     /// Who asks; set by `Authentication`.
     var caller: KeyOwnerName?
+    /// What becomes of it.
+    let visit = Visit()
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -27,4 +31,8 @@ struct KeyOwnerName: Sendable, Hashable {
     var key: Int32
     /// The owner of what it makes and sees.
     var tenant: String
+    /// What the key lets its holder do.
+    var scopes: Set<KeyScope>
+    /// Its line's limits and its tenant's.
+    var limits: [LimitSetting]
 }

@@ -1,3 +1,4 @@
+import Admission
 import Domain
 import HTTPTypes
 import Hummingbird
@@ -16,10 +17,19 @@ struct GatewayFailure: Error, HTTPResponseError {
     var parameter: String?
     /// Seconds after which another try makes sense.
     var retryAfter: Int?
+    /// More members of the error object, for programs.
+    var details: [JSONOutput.Member] = []
 
     static let unauthorized = GatewayFailure(
         status: .unauthorized, message: "Give a valid key: Authorization: Bearer sk-…. `sluice keys create` makes one.",
         type: "invalid_request_error", code: "invalid_api_key")
+
+    /// The key may not do this.
+    static func forbidden(_ scope: KeyScope) -> GatewayFailure {
+        GatewayFailure(
+            status: .forbidden, message: "This key has not the scope \(scope.rawValue), which this needs.",
+            type: "invalid_request_error", code: "insufficient_scope")
+    }
 
     /// The request cannot work as it is.
     static func invalid(_ message: String, parameter: String? = nil, code: String? = nil) -> GatewayFailure {
@@ -33,18 +43,26 @@ struct GatewayFailure: Error, HTTPResponseError {
             status: .notFound, message: "There is no \(what).", type: "invalid_request_error", code: "not_found")
     }
 
+    /// The attempt whose pieces a client has read was given up; `place` says where the whole answer will be.
+    static func restarted(_ place: String) -> GatewayFailure {
+        GatewayFailure(
+            status: .badGateway,
+            message: "The worker was lost and the answer begins again: read it at \(place), or try again.",
+            type: "server_error", code: "stream_restarted")
+    }
+
     static let tooLarge = GatewayFailure(
         status: .contentTooLarge, message: "The request body is larger than this gateway takes.",
         type: "invalid_request_error", code: "request_too_large")
 
     /// The object that is sent.
     var json: JSONOutput {
-        [
-            "error": [
-                "message": .string(message), "type": .string(type), "param": parameter.map(JSONOutput.string) ?? .null,
-                "code": code.map(JSONOutput.string) ?? .null,
-            ]
+        let members: [JSONOutput.Member] = [
+            .init("message", .string(message)), .init("type", .string(type)),
+            .init("param", parameter.map(JSONOutput.string) ?? .null),
+            .init("code", code.map(JSONOutput.string) ?? .null),
         ]
+        return ["error": .object(members + details)]
     }
 
     func response(from request: Request, context: some RequestContext) -> Response {

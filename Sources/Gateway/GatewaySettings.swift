@@ -1,3 +1,5 @@
+package import Admission
+
 /// Where and within what bounds a gateway serves.
 package struct GatewaySettings: Sendable {
     /// The address to listen on.
@@ -12,6 +14,8 @@ package struct GatewaySettings: Sendable {
     package var maximumConnections = 4_096
     /// The largest request body.
     package var maximumBodyBytes = 16 << 20
+    /// The largest file that may be uploaded.
+    package var maximumFileBytes: Int64 = 512 << 20
     /// How deep JSON may nest.
     package var maximumDepth = 128
     /// How long a synchronous call may take; then its job is cancelled.
@@ -23,6 +27,20 @@ package struct GatewaySettings: Sendable {
 
     /// Whether webhooks may be sent to addresses that are not of the public internet.
     package var allowsPrivateWebhooks = false
+    /// The most requests that are served at a time; one more is told to come back.
+    package var maximumRequests = 8_192
+    /// How long a connection may be without a request, and a request's head may take to come.
+    package var idleTimeout = Duration.seconds(60)
+    /// How long a body may come as slowly as it likes; afterwards it has to come at 1 KiB/s on average.
+    package var bodyGrace = Duration.seconds(30)
+    /// The largest header field, and all of them together.
+    package var maximumHeaderBytes = (field: 16 << 10, all: 64 << 10)
+    /// The most header fields.
+    package var maximumHeaderFields = 128
+    /// Whom to believe about where a request came from.
+    package var proxies = TrustedProxies()
+    /// Whether the beginnings of requests and answers are logged.
+    package var logsBodies = false
 
     package init() {}
 }

@@ -16,11 +16,19 @@ package struct OpenedBatch: Sendable {
 package struct BatchProgress: Sendable {
     /// Life of a batch.
     package enum State: String, Sendable {
+        /// Its file is to be read; nothing is queued yet.
+        case validating
         case loading
         case running
         case cancelling
+        /// Every request has ended, or is told to; its files are to be written.
+        case finalizing
         case completed
         case cancelled
+        /// Its file had lines that cannot be sent; nothing was queued.
+        case failed
+        /// Its window ended before it did.
+        case expired
     }
 
     package var batch: Int32
@@ -64,6 +72,8 @@ package struct ChunkModel: Sendable {
     /// The fair key of the first; the others follow `keyStep` apart.
     package var key: Int64
     package var keyStep: Int64
+    /// When the batch's window ends; nil: it has none.
+    package var deadline: Timestamp?
 }
 
 /// Ids for the jobs of a chunk, and what else the database decides for all of them.
@@ -97,7 +107,8 @@ extension Queue {
 
     /// The columns of `sluice.job` a chunk is copied into, in the order of `copyJobsSQL`.
     package static let copyJobsSQL = """
-        copy sluice.job (id, key, created_at, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload)
+        copy sluice.job (id, key, created_at, deadline_at, model_id, tenant_id, batch_id, kind, priority, max_attempts,
+            custom_id, payload)
         from stdin (format binary)
         """
 
@@ -150,7 +161,8 @@ extension Queue {
                 found.append(
                     ChunkModel(
                         name: try row.decode(0), model: try row.decode(1), tenant: try row.decode(2),
-                        maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5)))
+                        maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5),
+                        deadline: try row.decode(6)))
             }
             return found
         }

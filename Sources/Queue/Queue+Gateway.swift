@@ -1,13 +1,6 @@
 package import Domain
 package import Postgres
 
-/// Whose key it is.
-package struct KeyOwner: Sendable, Hashable {
-    package var key: Int32
-    package var tenant: String
-    package var expiresAt: Timestamp?
-}
-
 /// A key of the gateway, without the key.
 package struct KeyListing: Sendable {
     package var id: Int32
@@ -15,9 +8,15 @@ package struct KeyListing: Sendable {
     package var name: String
     /// The beginning of the key.
     package var prefix: String
+    /// `read`, `submit`, `admin`.
+    package var scopes: [String]
     package var createdAt: Timestamp
     package var expiresAt: Timestamp?
     package var revokedAt: Timestamp?
+    /// The limits of its line, its tenant's apart; nil: none.
+    package var requestsPerMinute: Int32?
+    package var tokensPerMinute: Int64?
+    package var concurrency: Int32?
 }
 
 /// How a job ended.
@@ -41,8 +40,7 @@ package struct JobResult: Sendable {
 
 extension Queue {
     private static let createKeyStatement = Statement(
-        "create_key", "select sluice.create_key($1::text, $2::text, $3::text, $4::bytea, $5::timestamptz)")
-    private static let findKeyStatement = Statement("find_key", "select * from sluice.find_key($1::bytea)")
+        "create_key", "select sluice.create_key($1::text, $2::text, $3::text, $4::bytea, $5::timestamptz, $6::text[])")
     private static let listKeysStatement = Statement("list_keys", "select * from sluice.list_keys()")
     private static let revokeKeyStatement = Statement("revoke_key", "select sluice.revoke_key($1::int)")
     private static let announceStatement = Statement(
@@ -58,7 +56,8 @@ extension Queue {
     ///
     /// - Throws: `unknownTenant`.
     package func createKey(
-        tenant: String, name: String, prefix: String, sha256: [UInt8], expiresAt: Timestamp? = nil
+        tenant: String, name: String, prefix: String, sha256: [UInt8], expiresAt: Timestamp? = nil,
+        scopes: [String] = ["submit", "read"]
     ) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.createKeyStatement) {
             $0.append(tenant)
@@ -66,17 +65,9 @@ extension Queue {
             $0.append(prefix)
             $0.append(sha256)
             $0.append(expiresAt)
+            $0.append(scopes)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
-    }
-
-    /// Whose key this is; nil: nobody's, or it was revoked or has expired.
-    package func owner(ofKey sha256: [UInt8]) async throws(QueueError) -> KeyOwner? {
-        let rows = try await call(Self.findKeyStatement) { $0.append(sha256) }
-        return try decoding { () throws(PostgresError) in
-            guard let row = rows.first else { return nil }
-            return KeyOwner(key: try row.decode(0), tenant: try row.decode(1), expiresAt: try row.decode(2))
-        }
     }
 
     /// The newest keys, at most 1,000.
@@ -88,8 +79,10 @@ extension Queue {
                 found.append(
                     KeyListing(
                         id: try row.decode(0), tenant: try row.decode(1), name: try row.decode(2),
-                        prefix: try row.decode(3), createdAt: try row.decode(4), expiresAt: try row.decode(5),
-                        revokedAt: try row.decode(6)))
+                        prefix: try row.decode(3), scopes: try row.decode(4), createdAt: try row.decode(5),
+                        expiresAt: try row.decode(6), revokedAt: try row.decode(7),
+                        requestsPerMinute: try row.decode(8), tokensPerMinute: try row.decode(9),
+                        concurrency: try row.decode(10)))
             }
             return found
         }

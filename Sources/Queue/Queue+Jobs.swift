@@ -49,6 +49,7 @@ extension Queue {
     private static let bodyStatement = Statement("result_body", "select r.body from sluice.result r where r.id = $1")
     private static let payloadStatement = Statement("job_payload", "select j.payload from sluice.job j where j.id = $1")
     private static let cancelStatement = Statement("cancel", "select sluice.cancel($1, $2::text)::text")
+    private static let forgetStatement = Statement("forget_job", "select sluice.forget_job($1)")
     private static let retryStatement = Statement("retry", "select sluice.retry($1)")
 
     /// Accepts one job and returns its id. It is durable and may be claimed when this returns.
@@ -132,6 +133,13 @@ extension Queue {
             $0.append(reason)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decodeWord(0) }
+    }
+
+    /// Removes a job that has ended, with its request and its answer.
+    ///
+    /// - Throws: `notFound`; `busy`: it has not ended, or belongs to a batch.
+    package func forget(_ job: Int64) async throws(QueueError) {
+        _ = try await call(Self.forgetStatement) { $0.append(job) }
     }
 
     /// Queues a job again that ended without success, with a new budget of attempts.

@@ -83,6 +83,13 @@ package struct Maintenance: Service {
                 }
             }
             group.addTask {
+                await repeating("Removing files") {
+                    let did = try await queue.sweepFiles()
+                    if !did.isEmpty { logger.debug("Files were removed.", metadata: [LogKey.reason: "\(did)"]) }
+                    return did.isEmpty ? .seconds(10) : .milliseconds(10)
+                }
+            }
+            group.addTask {
                 await repeating("Tidying up") {
                     try await queue.tidy()
                     return .seconds(60)

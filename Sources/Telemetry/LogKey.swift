@@ -18,6 +18,7 @@ package enum LogKey {
     package static let processID = "process.pid"
     package static let query = "query.name"
     package static let reason = "reason"
+    package static let request = "request.id"
     package static let retryAfterMilliseconds = "retry_after.ms"
     package static let signal = "process.signal"
     package static let sqlState = "error.sqlstate"

@@ -10,10 +10,12 @@ extension WorkLoop {
     func runLane(_ lane: Int) async {
         while let (job, timeLeft) = await nextJob() {
             guard timeLeft > .zero else {
-                ended(job, .cancelled, reason: .deadline)
+                ended(job, .cancelled, reason: .deadline, began: now)
                 continue
             }
             board?.set(slot: lane, job: job.id)
+            let began = now
+            logBegin(job)
             let outcome = await instance.execute(
                 BackendCall(
                     job: job.id, attempt: Int(job.attempt), kind: job.kind, body: job.payload,
@@ -22,7 +24,7 @@ extension WorkLoop {
             if case .abandoned = outcome { return }
             if job.isStreaming { chunks.withLock { $0.ended(job.id) } }
             board?.set(slot: lane, job: 0)
-            ended(job, outcome, reason: nil)
+            ended(job, outcome, reason: nil, began: began)
         }
     }
 
@@ -50,23 +52,26 @@ extension WorkLoop {
     }
 
     /// Records how a job ended, and lets the others know as far as it concerns them.
-    private func ended(_ job: ClaimedJob, _ outcome: BackendOutcome, reason known: WorkerMachine.StopReason?) {
+    private func ended(
+        _ job: ClaimedJob, _ outcome: BackendOutcome, reason known: WorkerMachine.StopReason?, began: Duration
+    ) {
         let now = now
-        let (isFirstEnd, wantsClaim, isFatal) = state.withLock { state -> (Bool, Bool, Bool) in
+        let (isFirstEnd, wantsClaim, result) = state.withLock { state -> (Bool, Bool, AttemptResult?) in
             guard let (held, reason) = state.machine.ended(job.id, at: now),
                 let result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
-            else { return (false, false, false) }
+            else { return (false, false, nil) }
             switch result.outcome {
             case .succeeded: state.counters.succeeded += 1
             case .retried: state.counters.retried += 1
             default: state.counters.failed += 1
             }
             state.ends.append(result)
-            return (state.ends.count == 1, state.machine.wantsClaim, result.errorClass == .fatal)
+            return (state.ends.count == 1, state.machine.wantsClaim, result)
         }
+        if let result { logEnd(job, result, after: now - began) }
         if isFirstEnd { endSignal.raise() }
         if wantsClaim { claimSignal.raise() }
-        if isFatal { backendFailed() }
+        if result?.errorClass == .fatal { backendFailed() }
     }
 
     /// The backend says it is unusable: another process must take over.

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Steering a fleet of real workers, by the command and by SQL.
-@Suite(.timeLimit(.minutes(3))) struct AdminTests {
+@Suite(.timeLimit(.minutes(10))) struct AdminTests {
     @Test(.database(migrated: true)) func `isolation stops claims at once, and loses nothing`() async throws {
         try await RunningQueue.with(configuration: #"{"latency_ms": 2}"#) { queue in
             var second = DeploymentRequest(model: "echo", name: "echo-2", backend: "mock")

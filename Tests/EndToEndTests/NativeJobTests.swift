@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `/api/jobs` as programs use it; the cases are in Tests/Clients/native.py.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(10)))
 struct NativeJobTests {
     @Test(.database(migrated: true), arguments: ["submission", "times", "waiting", "many"])
     func programs(name: String) async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `/v2` as RunPod's own package sees it; the cases are in Tests/Clients/endpoints.py.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(10)))
 struct RunPodTests {
     @Test(.database(migrated: true), arguments: ["package", "statuses", "purge", "refused"])
     func clientsOfRunPod(name: String) async throws {

@@ -25,10 +25,11 @@ struct RunningQueue: Sendable {
 
     /// Runs `body` beside a `sluice up`, and stops that whatever comes of it.
     static func with<Result: Sendable>(
-        backend: String = "mock", workers: Int32 = 1, slots: Int32 = 8, configuration: String = #"{"markers": true}"#,
-        arguments: [String] = [], _ body: @escaping @Sendable (RunningQueue) async throws -> Result
+        url: String? = nil, backend: String = "mock", workers: Int32 = 1, slots: Int32 = 8,
+        configuration: String = #"{"markers": true}"#, arguments: [String] = [],
+        _ body: @escaping @Sendable (RunningQueue) async throws -> Result
     ) async throws -> Result {
-        let url = try TestDatabase.current.url
+        let url = try url ?? TestDatabase.current.url
         let connection = try await Connection.connect(
             try ConnectionConfiguration(url), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         defer { connection.close() }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `/openapi.json` is true, as schemathesis sees it; Tests/Clients/schema.py says how it is asked.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct SchemaTests {
     @Test(.database(migrated: true))
     func `no answer is a failure of the server, and each is one the document promises`() async throws {

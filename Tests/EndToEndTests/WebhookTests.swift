@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Webhooks as their receivers see them; the cases are in Tests/Clients/hooks.py.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(10)))
 struct WebhookTests {
     @Test(.database(migrated: true), arguments: ["job", "endpoint", "retried", "gone", "runpod"])
     func receivers(name: String) async throws {

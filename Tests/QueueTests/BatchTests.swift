@@ -10,51 +10,6 @@ struct BatchTests {
         try await corner.queue.openBatch(name: "file", kind: .chat, digest: digest, total: total)
     }
 
-    /// Loads the next `lines` lines in one transaction, as the CLI does.
-    @discardableResult
-    private func load(_ corner: Corner, _ batch: Int32, from first: Int32, lines: Int32) async throws -> Int32 {
-        try await corner.connection.transaction { transaction async throws in
-            let queue = Queue(transaction)
-            let models = try await queue.beginChunk(batch: batch, models: [(corner.model, lines)], priority: .batch)
-            let model = try #require(models.first)
-            let reserved = try await queue.reserveJobs(lines)
-            var jobs = CopyRow.header
-            var ready = CopyRow.header
-            for line in 0..<Int(lines) {
-                let (id, key) = (reserved.ids[line], model.key + Int64(line) * model.keyStep)
-                var job = CopyRow(fields: 11)
-                job.append(id)
-                job.append(key)
-                job.append(reserved.createdAt)
-                job.append(model.model)
-                job.append(model.tenant)
-                job.append(batch)
-                job.append("chat")
-                job.append(Int16(3))
-                job.append(model.maximumAttempts)
-                job.append("line-\(Int(first) + line)")
-                job.append(#"{"n":\#(line)}"#)
-                jobs += job.bytes
-                var place = CopyRow(fields: 8)
-                place.append(key)
-                place.append(id)
-                place.append(model.model)
-                place.append(model.tenant)
-                place.append(batch)
-                place.append(Int16(3))
-                place.append(reserved.buckets[line])
-                place.append(reserved.ring)
-                ready += place.bytes
-            }
-            let (jobRows, readyRows) = (jobs + CopyRow.trailer, ready + CopyRow.trailer)
-            #expect(try await transaction.copyIn(Queue.copyJobsSQL) { try await $0.write(jobRows) } == Int(lines))
-            #expect(try await transaction.copyIn(Queue.copyReadySQL) { try await $0.write(readyRows) } == Int(lines))
-            let ids = try #require(reserved.ids.first)...(try #require(reserved.ids.last))
-            return try await queue.endChunk(
-                batch: batch, firstLine: first, lines: lines, ids: ids, models: [model.model])
-        }
-    }
-
     private func progress(_ corner: Corner, _ batch: Int32) async throws -> BatchProgress {
         try #require(try await corner.queue.progress(of: batch))
     }
@@ -64,11 +19,11 @@ struct BatchTests {
         let batch = try await open(corner, "chunks", total: 10)
         #expect(batch.loaded == 0 && !batch.resumed && batch.isLoading)
         let worker = try await corner.worker()
-        #expect(try await load(corner, batch.batch, from: 0, lines: 6) == 6)
+        #expect(try await corner.load(batch.batch, from: 0, lines: 6) == 6)
         let early = try await corner.claim(worker, 100)
         #expect(early.count == 6)
         #expect(try await progress(corner, batch.batch).state == .loading)
-        #expect(try await load(corner, batch.batch, from: 6, lines: 4) == 10)
+        #expect(try await corner.load(batch.batch, from: 6, lines: 4) == 10)
         #expect(try await progress(corner, batch.batch).state == .running)
         _ = try await corner.queue.finish(worker: worker, early.map { $0.ended(.succeeded) })
         #expect(try await progress(corner, batch.batch).succeeded == 6)
@@ -88,7 +43,7 @@ struct BatchTests {
     @Test func `the end of a batch is notified`() async throws {
         let (corner, listener) = (try await Corner.open(), try await Corner.connect())
         let batch = try await open(corner, "notified", total: 1)
-        try await load(corner, batch.batch, from: 0, lines: 1)
+        try await corner.load(batch.batch, from: 0, lines: 1)
         try await listener.listen("sluice_batch_\(batch.batch)")
         let worker = try await corner.worker()
         try await corner.finish(worker, try await corner.claimOne(worker), .succeeded)
@@ -100,10 +55,10 @@ struct BatchTests {
     @Test func `an interrupted submission is taken up where it stopped`() async throws {
         let corner = try await Corner.open()
         let first = try await open(corner, "resumed", total: 8)
-        try await load(corner, first.batch, from: 0, lines: 5)
+        try await corner.load(first.batch, from: 0, lines: 5)
         let second = try await open(corner, "resumed", total: 8)
         #expect(second.batch == first.batch && second.loaded == 5 && second.resumed && second.isLoading)
-        try await load(corner, second.batch, from: 5, lines: 3)
+        try await corner.load(second.batch, from: 5, lines: 3)
         let third = try await open(corner, "resumed", total: 8)
         #expect(third.batch == first.batch && !third.isLoading)
         let worker = try await corner.worker()
@@ -131,7 +86,7 @@ struct BatchTests {
     }
 
     private func loadCode(_ corner: Corner, _ batch: Int32) async throws -> QueueError.Code? {
-        try await code { try await load(corner, batch, from: 0, lines: 2) }
+        try await code { try await corner.load(batch, from: 0, lines: 2) }
     }
 
     @Test func `a chunk that does not hold what it said is refused`() async throws {
@@ -162,7 +117,7 @@ struct BatchTests {
     @Test func `cancelled while it runs, it ends when the running jobs have`() async throws {
         let corner = try await Corner.open()
         let batch = try await open(corner, "cancelled", total: 10)
-        try await load(corner, batch.batch, from: 0, lines: 6)
+        try await corner.load(batch.batch, from: 0, lines: 6)
         let worker = try await corner.worker()
         let running = try await corner.claim(worker, 3)
         try await corner.finish(worker, running[0], .succeeded)
@@ -172,7 +127,7 @@ struct BatchTests {
             try await corner.queue.heartbeat(worker: worker, inFlight: [running[2].id]).cancelled == [running[2].id])
         #expect(try await corner.queue.settleBatches() == 0)
         #expect(try await progress(corner, batch.batch).state == .cancelling)
-        #expect(try await code { try await load(corner, batch.batch, from: 6, lines: 4) } == .batchClosed)
+        #expect(try await code { try await corner.load(batch.batch, from: 6, lines: 4) } == .batchClosed)
         try await corner.finish(worker, running[2], .cancelled)
         #expect(try await corner.queue.settleBatches() == 1)
         let end = try await progress(corner, batch.batch)
@@ -185,13 +140,13 @@ struct BatchTests {
         let corner = try await Corner.open()
         #expect(try await code { _ = try await corner.queue.cancelBatch(999_999) } == .notFound)
         #expect(try await corner.queue.progress(of: 999_999) == nil)
-        #expect(try await code { try await load(corner, 999_999, from: 0, lines: 1) } == .batchClosed)
+        #expect(try await code { try await corner.load(999_999, from: 0, lines: 1) } == .batchClosed)
     }
 
     @Test func `a failed line that is run again reopens the batch`() async throws {
         let corner = try await Corner.open()
         let batch = try await open(corner, "redriven", total: 2)
-        try await load(corner, batch.batch, from: 0, lines: 2)
+        try await corner.load(batch.batch, from: 0, lines: 2)
         let worker = try await corner.worker()
         let jobs = try await corner.claim(worker, 2)
         _ = try await corner.queue.finish(worker: worker, [jobs[0].ended(.succeeded), jobs[1].ended(.failed)])
@@ -211,7 +166,7 @@ struct BatchTests {
     @Test func `a line that is run again while the batch is being ended reopens it too`() async throws {
         let corner = try await Corner.open()
         let batch = try await open(corner, "overtaken", total: 1)
-        try await load(corner, batch.batch, from: 0, lines: 1)
+        try await corner.load(batch.batch, from: 0, lines: 1)
         let worker = try await corner.worker()
         let job = try await corner.claimOne(worker)
         try await corner.finish(worker, job, .failed)
@@ -231,10 +186,10 @@ struct BatchTests {
     @Test func `results come in pages in the order of the lines`() async throws {
         let corner = try await Corner.open()
         let batch = try await open(corner, "paged", total: 9)
-        try await load(corner, batch.batch, from: 0, lines: 4)
+        try await corner.load(batch.batch, from: 0, lines: 4)
         // Other jobs between the chunks' ids.
         try await corner.enqueue(3)
-        try await load(corner, batch.batch, from: 4, lines: 5)
+        try await corner.load(batch.batch, from: 4, lines: 5)
         let worker = try await corner.worker()
         let done = try await corner.claim(worker, 1000).filter { $0.priority == 3 }.prefix(7)
         _ = try await corner.queue.finish(worker: worker, done.map { $0.ended(.succeeded) })
@@ -264,7 +219,7 @@ struct BatchTests {
     @Test func `two sweepers fold every count once`() async throws {
         let corner = try await Corner.open()
         let batch = try await open(corner, "folded", total: 300)
-        try await load(corner, batch.batch, from: 0, lines: 300)
+        try await corner.load(batch.batch, from: 0, lines: 300)
         let worker = try await corner.worker()
         try await withThrowingTaskGroup { group in
             for _ in 0..<2 {

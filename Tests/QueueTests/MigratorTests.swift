@@ -1,13 +1,12 @@
 import Postgres
 import Queue
+import SQLFiles
 import TestSupport
 import Testing
 
 /// Each test migrates a database of its own.
 struct MigratorTests {
-    private static let names = [
-        "0001_schema", "0002_streams", "0003_gateway", "0004_backends", "0005_fleet", "0006_usage",
-    ]
+    private static let names = SQLFiles.migrations.map(\.name)
 
     @Test(.database) func `from nothing it makes the schema`() async throws {
         let connection = try await Corner.connect()

@@ -85,7 +85,8 @@ struct UpgradeTests {
         let connection = try await Corner.connect()
         try await make(version, connection)
         let plan = try await Migrator(connection).migrate()
-        #expect(plan.from == version && plan.migrations.count == Int(plan.to - version) && plan.replacesFunctions)
+        let pending = SQLFiles.migrations.filter { $0.version > version }.map(\.name)
+        #expect(plan.from == version && plan.migrations == pending && plan.replacesFunctions)
         try await Migrator(connection).check()
         let overloaded: [String] = try await connection.values(
             """

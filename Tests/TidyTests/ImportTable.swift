@@ -19,10 +19,12 @@ enum ImportTable {
         // Values and pure machines: no input or output, no clock.
         "Domain": [],
         "Fleet": ["Domain"],
+        "Admission": ["Domain", "JSONText"],
         "JSONText": [],
         "Lifeline": system,
         "Terminal": system.union(["Domain"]),
         "BatchFile": system.union(["Crypto", "Domain"]),
+        "Multipart": ["Glibc"],
         // Libraries.
         "Telemetry": system.union(["Domain", "Logging", "Metrics", "Tracing"]),
         "Settings": system.union(["Domain", "Configuration"]),
@@ -49,11 +51,11 @@ enum ImportTable {
         "Worker": system.union(edges).union(services).union(["BackendHost"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "Gateway": system.union(edges).union(services).union([
-            "AsyncHTTPClient", "Crypto", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "HTTPTypes", "NIOCore",
-            "NIOHTTP1", "NIOPosix", "NIOSSL",
+            "Admission", "AsyncHTTPClient", "BatchFile", "BatchLoading", "Crypto", "Hummingbird", "HummingbirdCore",
+            "HummingbirdTLS", "HTTPTypes", "Multipart", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL",
         ]),
         "sluice": system.union(edges).union(services).union([
-            "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
+            "Admission", "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
@@ -66,7 +68,7 @@ enum ImportTable {
         guard isTest, allowed[target] == nil else { return allowed[target] }
         switch target {
         case "EndToEndTests", "IntegrationTests":
-            return testing.union(["Domain", "Gateway", "Postgres", "Queue", "UpstreamSupport"])
+            return testing.union(["Domain", "Gateway", "Postgres", "PrivatePostgres", "Queue", "UpstreamSupport"])
         case "TidyTests": return testing
         default:
             let tested = String(target.dropLast("Tests".count))

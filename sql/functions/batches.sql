@@ -40,7 +40,8 @@ drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
 drop function if exists sluice.batch_chunk_end(int, int, int, bigint, int[]);
 
 create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
-returns table (model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint)
+returns table (
+    model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, deadline_at timestamptz)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -56,13 +57,13 @@ begin
     return query
         select m.name, m.id, v_tenant.id, m.max_attempts,
             sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs),
-            sluice.key_step(v_tenant.weight)
+            sluice.key_step(v_tenant.weight), v_batch.expires_at
         from unnest(p_models, p_counts) i(name, jobs)
         cross join lateral (select sluice.model_id_of(i.name) as id) k
         join sluice.model m on m.id = k.id;
 end $$;
 comment on function sluice.batch_chunk_begin is
-    'Opens a chunk inside the caller''s transaction: per model the fair keys its jobs get. The caller takes ids from reserve_jobs, COPYs a row a line into sluice.job and into sluice.ready, and calls batch_chunk_end. SL011: the batch is not being loaded. SL001: no such model.';
+    'Opens a chunk inside the caller''s transaction: per model the fair keys and the deadline its jobs get (maintenance ends them together, so they need no row in deadline). The caller takes ids from reserve_jobs, COPYs a row a line into sluice.job and into sluice.ready, and calls batch_chunk_end. SL011: the batch is not being loaded. SL001: no such model.';
 
 create or replace function sluice.reserve_jobs(
     p_count int, out ids bigint[], out buckets smallint[], out ring smallint, out created_at timestamptz)
@@ -177,21 +178,14 @@ language sql stable as $$
 $$;
 comment on function sluice.list_batches(int) is 'Batches, newest first.';
 
-create or replace function sluice.batch_cancel(p_batch int) returns int language plpgsql as $$
+create or replace function sluice.batch_withdraw(p_batch int, p_outcome sluice.job_state, p_reason text) returns int
+language plpgsql as $$
 -- Jobs move from ready to running and back while they are looked for, so one pass may miss some: maintenance repeats this
 -- until the batch has ended.
 declare
-    v_count int;
-    v_cancelled int := 0;
+    v_count int := 0;
     v_worker bigint;
 begin
-    if not exists (select from sluice.batch b where b.id = p_batch) then
-        raise exception using errcode = 'SL005', message = format('There is no batch %s.', p_batch);
-    end if;
-    update sluice.batch b
-    set state = 'cancelling', cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp()), total = b.loaded
-    where b.id = p_batch and b.state in ('loading', 'running');
-    if not exists (select from sluice.batch b where b.id = p_batch and b.state = 'cancelling') then return 0; end if;
     with d as (
         delete from sluice.ready r where r.batch_id = p_batch returning r.id, r.attempt
     ), s as (
@@ -200,13 +194,13 @@ begin
         delete from sluice.suspect s where s.batch_id = p_batch returning s.id, s.attempt
     ), e as (
         insert into sluice.result (id, attempt, state, error_message)
-        select a.id, a.attempt, 'cancelled', 'its batch was cancelled'
+        select a.id, a.attempt, p_outcome, p_reason
         from (select * from d union all select * from s union all select * from u) a
         returning 1
     )
-    select count(*) into v_cancelled from e;
-    if v_cancelled > 0 then
-        insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, 'cancelled', v_cancelled);
+    select count(*) into v_count from e;
+    if v_count > 0 then
+        insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, p_outcome, v_count);
     end if;
     for v_worker in
         with k as materialized (
@@ -220,14 +214,37 @@ begin
     loop
         perform pg_notify('sluice_worker_' || v_worker, 'cancel');
     end loop;
-    return v_cancelled;
+    return v_count;
+end $$;
+comment on function sluice.batch_withdraw is
+    'Ends what of a batch waits, as cancelled or expired, and tells running jobs to stop. Returns how many waited.';
+
+create or replace function sluice.batch_cancel(p_batch int) returns int language plpgsql as $$
+begin
+    if not exists (select from sluice.batch b where b.id = p_batch) then
+        raise exception using errcode = 'SL005', message = format('There is no batch %s.', p_batch);
+    end if;
+    update sluice.batch b
+    set state = 'cancelling', cancel_requested_at = coalesce(b.cancel_requested_at, clock_timestamp()), total = b.loaded
+    where b.id = p_batch and b.state in ('validating', 'loading', 'running');
+    if not exists (select from sluice.batch b where b.id = p_batch and b.state = 'cancelling') then return 0; end if;
+    return sluice.batch_withdraw(p_batch, 'cancelled', 'its batch was cancelled');
 end $$;
 comment on function sluice.batch_cancel(int) is
     'Cancels what of a batch has not ended; running jobs are told to stop. Returns how many had not started. Lines that were not loaded yet are given up. SL005: no such batch.';
 
+create or replace function sluice.announce_batch_end(p_batch sluice.batch) returns void language plpgsql as $$
+begin
+    insert into sluice.event (kind, subject, reason) values ('batch_ended', 'batch ' || p_batch.id,
+        format('%s: %s succeeded, %s failed, %s cancelled, %s expired, %s quarantined', p_batch.state,
+            p_batch.succeeded, p_batch.failed, p_batch.cancelled, p_batch.expired, p_batch.quarantined));
+    perform pg_notify('sluice_batch_' || p_batch.id, p_batch.state::text);
+end $$;
+comment on function sluice.announce_batch_end(sluice.batch) is 'Records that a batch has ended, and tells whoever waits for it.';
+
 create or replace function sluice.settle_batches() returns int language plpgsql as $$
 declare
-    v_batch record;
+    v_batch sluice.batch;
     v_ended int := 0;
 begin
     -- One at a time, or two would fold one delta twice.
@@ -247,25 +264,32 @@ begin
     set succeeded = b.succeeded + s.succeeded, failed = b.failed + s.failed, cancelled = b.cancelled + s.cancelled,
         expired = b.expired + s.expired, quarantined = b.quarantined + s.quarantined,
         -- A line was run again while the batch was being ended: retry did not see the end, so it is taken back here.
-        state = case when b.ended_at is not null and s.jobs < 0 then 'running' else b.state end,
-        ended_at = case when s.jobs >= 0 then b.ended_at end
+        state = case when coalesce(b.ended_at, b.finalizing_at) is not null and s.jobs < 0 then 'running' else b.state end,
+        ended_at = case when s.jobs >= 0 then b.ended_at end,
+        finalizing_at = case when s.jobs >= 0 then b.finalizing_at end
     from s where s.batch_id = b.id;
     for v_batch in
         update sluice.batch b
-        set state = case b.state when 'cancelling' then 'cancelled' else 'completed' end::sluice.batch_state,
-            ended_at = clock_timestamp()
-        where b.ended_at is null and b.state in ('running', 'cancelling')
+        -- One with a file has files to be written before it ends.
+        set state = case when b.state = 'cancelling' then case when b.input_file_id is null then 'cancelled' else 'cancelling' end
+                when b.input_file_id is null then 'completed' else 'finalizing' end::sluice.batch_state,
+            ended_at = case when b.input_file_id is null then clock_timestamp() end,
+            finalizing_at = case when b.input_file_id is not null then clock_timestamp() end,
+            leased_until = null
+        where b.ended_at is null and b.finalizing_at is null and b.state in ('running', 'cancelling', 'finalizing')
             and b.succeeded + b.failed + b.cancelled + b.expired + b.quarantined = b.total
         returning b.*
     loop
         v_ended := v_ended + 1;
-        insert into sluice.event (kind, subject, reason) values ('batch_ended', 'batch ' || v_batch.id,
-            format('%s: %s succeeded, %s failed, %s cancelled, %s expired, %s quarantined', v_batch.state,
-                v_batch.succeeded, v_batch.failed, v_batch.cancelled, v_batch.expired, v_batch.quarantined));
-        perform pg_notify('sluice_batch_' || v_batch.id, v_batch.state::text);
+        if v_batch.ended_at is not null then perform sluice.announce_batch_end(v_batch); end if;
     end loop;
-    perform sluice.batch_cancel(b.id) from sluice.batch b where b.ended_at is null and b.state = 'cancelling';
+    update sluice.batch b set state = 'finalizing', expired_at = clock_timestamp(), total = b.loaded
+    where b.ended_at is null and b.state in ('validating', 'loading', 'running') and b.expires_at <= clock_timestamp();
+    perform case b.state when 'cancelling' then sluice.batch_cancel(b.id)
+        else sluice.batch_withdraw(b.id, 'expired', 'the window of its batch ended') end
+    from sluice.batch b
+    where b.ended_at is null and b.finalizing_at is null and b.state in ('cancelling', 'finalizing');
     return v_ended;
 end $$;
 comment on function sluice.settle_batches() is
-    'Folds the counts appended by finishes into the batches and ends those that are complete. One caller at a time; others return at once.';
+    'Folds the counts appended by finishes into the batches, ends those that are complete, or lets their files be written, and withdraws what is left of those whose window has ended. One caller at a time; others return at once.';

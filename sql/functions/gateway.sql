@@ -1,31 +1,35 @@
 -- The gateway: who may come in, and who waits for results.
 
 create or replace function sluice.create_key(
-    p_tenant text, p_name text, p_prefix text, p_sha256 bytea, p_expires_at timestamptz default null)
-returns int language sql as $$
-    insert into sluice.api_key (tenant_id, name, prefix, sha256, expires_at)
-    values (sluice.tenant_id_of(p_tenant), p_name, p_prefix, p_sha256, p_expires_at)
-    returning id
-$$;
-comment on function sluice.create_key is 'Lets in whoever has the key of this SHA-256, as the tenant. Returns the key''s id. SL002: no such tenant.';
-
-create or replace function sluice.find_key(p_sha256 bytea)
-returns table (id int, tenant text, expires_at timestamptz) language sql stable as $$
-    select k.id, t.name, k.expires_at
-    from sluice.api_key k join sluice.tenant t on t.id = k.tenant_id
-    where k.sha256 = p_sha256 and k.revoked_at is null
-        and (k.expires_at is null or k.expires_at > clock_timestamp())
-$$;
-comment on function sluice.find_key(bytea) is 'Whose key this is. No row: nobody''s, or it was revoked or has expired.';
+    p_tenant text, p_name text, p_prefix text, p_sha256 bytea, p_expires_at timestamptz default null,
+    p_scopes text[] default '{submit,read}')
+returns int language plpgsql as $$
+declare
+    v_id int;
+begin
+    if coalesce(cardinality(p_scopes), 0) = 0 or not p_scopes <@ array['submit', 'read', 'admin'] then
+        raise exception using errcode = 'SL003', message = 'The scopes of a key are some of submit, read and admin.';
+    end if;
+    insert into sluice.api_key (tenant_id, name, prefix, sha256, scopes, expires_at)
+    values (sluice.tenant_id_of(p_tenant), p_name, p_prefix, p_sha256, p_scopes, p_expires_at)
+    returning id into v_id;
+    return v_id;
+end $$;
+comment on function sluice.create_key is
+    'Lets in whoever has the key of this SHA-256, as the tenant, to do what the scopes say. Returns the key''s id. SL002: no such tenant.';
 
 create or replace function sluice.list_keys()
 returns table (
-    id int, tenant text, name text, prefix text, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz)
+    id int, tenant text, name text, prefix text, scopes text[], created_at timestamptz, expires_at timestamptz,
+    revoked_at timestamptz, requests_per_minute int, tokens_per_minute bigint, concurrency int)
 language sql stable as $$
-    select k.id, t.name, k.name, k.prefix, k.created_at, k.expires_at, k.revoked_at
-    from sluice.api_key k join sluice.tenant t on t.id = k.tenant_id order by k.id desc limit 1000
+    select k.id, t.name, k.name, k.prefix, k.scopes, k.created_at, k.expires_at, k.revoked_at, l.requests_per_minute,
+        l.tokens_per_minute, l.concurrency
+    from sluice.api_key k join sluice.tenant t on t.id = k.tenant_id
+    left join sluice.rate_limit l on l.key_id = coalesce(k.line_id, k.id)
+    order by k.id desc limit 1000
 $$;
-comment on function sluice.list_keys() is 'Keys, newest first, 1,000 at most.';
+comment on function sluice.list_keys() is 'Keys with their own limits, newest first, 1,000 at most.';
 
 create or replace function sluice.revoke_key(p_id int) returns void language plpgsql as $$
 begin

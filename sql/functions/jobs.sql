@@ -131,8 +131,8 @@ begin
     end if;
     if v_job.batch_id is not null then
         insert into sluice.batch_delta (batch_id, state, jobs) values (v_job.batch_id, v_result.state, -1);
-        update sluice.batch b set state = 'running', ended_at = null
-        where b.id = v_job.batch_id and b.ended_at is not null;
+        update sluice.batch b set state = 'running', ended_at = null, finalizing_at = null
+        where b.id = v_job.batch_id and coalesce(b.ended_at, b.finalizing_at) is not null;
     end if;
     v_bucket := sluice.bucket(p_id, v_job.affinity);
     perform sluice.place(p_id, sluice.virtual_time(v_job.model_id, v_job.priority, v_bucket), v_job.model_id,
@@ -143,6 +143,31 @@ begin
 end $$;
 comment on function sluice.retry(bigint) is
     'Redrives a job that ended without success, with a new budget of attempts. SL005: no such job. SL007: it did not end so.';
+
+create or replace function sluice.forget_job(p_id bigint) returns void language plpgsql as $$
+declare
+    v_job sluice.job;
+begin
+    select * into v_job from sluice.job j where j.id = p_id;
+    if not found then
+        raise exception using errcode = 'SL005', message = format('There is no job %s.', p_id);
+    end if;
+    if v_job.batch_id is not null then
+        raise exception using errcode = 'SL006', message = format('Job %s belongs to a batch.', p_id);
+    end if;
+    -- Whoever retries it deletes this row, too: one of the two finds it gone.
+    delete from sluice.result r where r.id = p_id;
+    if not found then
+        raise exception using errcode = 'SL006', message = format('Job %s has not ended.', p_id), hint = 'Cancel it first.';
+    end if;
+    delete from sluice.job j where j.id = p_id;
+    delete from sluice.past_attempt a where a.id = p_id;
+    delete from sluice.chunk c where c.id = p_id;
+    delete from sluice.placement p where p.id = p_id;
+    delete from sluice.idempotency i where i.tenant_id = v_job.tenant_id and i.job_id = p_id;
+end $$;
+comment on function sluice.forget_job(bigint) is
+    'Removes a job that has ended, with its request and its answer. SL005: no such job. SL006: it has not ended, or belongs to a batch.';
 
 -- A parameter was added, which "or replace" takes for another function.
 drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int);

@@ -1,8 +1,9 @@
+import Admission
 import HTTPTypes
 import Hummingbird
 import Queue
 
-/// Lets in whoever has a key, and says who that is.
+/// Lets in whoever has a key with the scope the route needs, and says who that is.
 struct Authentication: RouterMiddleware {
     let keys: KeyRing
 
@@ -18,7 +19,10 @@ struct Authentication: RouterMiddleware {
         } catch let error as QueueError {
             throw GatewayFailure(error)
         }
-        guard context.caller != nil else { throw GatewayFailure.unauthorized }
+        guard let caller = context.caller else { throw GatewayFailure.unauthorized }
+        context.visit.note { $0.caller = caller }
+        let scope = RouteScope.scope(request.method, context.endpointPath ?? "")
+        guard scope.isGranted(by: caller.scopes) else { throw GatewayFailure.forbidden(scope) }
         return try await next(request, context)
     }
 

@@ -11,6 +11,7 @@ struct JobRoutes: Sendable {
     let departures: Departures
     let wait: JobWait
     let settings: GatewaySettings
+    let entrance: Entrance
 
     /// The longest one request waits for a job.
     private static let longestWait = 300
@@ -52,9 +53,11 @@ struct JobRoutes: Sendable {
         guard let texts = try elements(of: body) else {
             var submission = try JobSubmission(body, tenant: tenant, maximumDepth: settings.maximumDepth)
             if let key = request.headers[.idempotencyKey] { submission.request.idempotencyKey = key }
+            try await entrance.admit(&submission.request, context)
             let preferred = Self.preferredWait(request)
             if preferred != nil { try await watch.prepare() }
             let id = try await submissions.enqueue(submission.request)
+            context.visit.queued(id)
             let status = try await wait.settled(id, waitingAtMost: .seconds(preferred ?? 0), context.channel)
             var response = try await self.response(status, as: status.state.isTerminal ? .ok : .accepted)
             response.headers[.location] = "/api/jobs/\(id)"
@@ -64,15 +67,21 @@ struct JobRoutes: Sendable {
         guard request.headers[.idempotencyKey] == nil else {
             throw GatewayFailure.invalid("Give each job of an array an `idempotency_key` of its own.")
         }
-        let jobs = try texts.map {
+        var jobs = try texts.map {
             try JobSubmission($0, tenant: tenant, maximumDepth: settings.maximumDepth)
         }
+        for index in jobs.indices {
+            try await entrance.admit(&jobs[index].request, context, isFirst: index == 0)
+        }
+        let visit = context.visit
         // All under way at once, so that they share INSERTs: one that is refused says so, and takes nobody with it.
         let outcomes = await withTaskGroup(of: (Int, JSONOutput).self) { group in
             for (index, job) in jobs.enumerated() {
                 group.addTask {
                     do {
-                        return (index, ["id": .integer(try await submissions.enqueue(job.request))])
+                        let id = try await submissions.enqueue(job.request)
+                        visit.queued(id)
+                        return (index, ["id": .integer(id)])
                     } catch {
                         return (index, GatewayFailure(error).json)
                     }

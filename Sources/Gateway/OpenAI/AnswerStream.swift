@@ -14,6 +14,7 @@ struct AnswerStream: Sendable {
     let watch: JobWatch
     let job: Int64
     let asked: ModelRequest
+    let visit: Visit
 
     /// Waits for the first piece and answers with all of them.
     ///
@@ -32,7 +33,7 @@ struct AnswerStream: Sendable {
         } catch {
             departures.forget(ticket, of: channel)
             // Nobody is there to hear why.
-            if left.hasLeft { _ = try await queue.cancel(job, reason: "its client went away") }
+            if left.hasLeft { try await queue.abandon(job) }
             throw error
         }
         if page.isEnd {
@@ -41,7 +42,8 @@ struct AnswerStream: Sendable {
             guard let result = try await queue.results(of: [job]).first else {
                 throw GatewayFailure.notFound("such job")
             }
-            _ = try ModelRoutes.response(result)
+            visit.ended(result)
+            _ = try ModelRoutes.response(result, asked.kind)
         }
         let first = page
         let body = ResponseBody { writer in
@@ -51,17 +53,14 @@ struct AnswerStream: Sendable {
                 while let buffer = try await next(&reading, until: deadline, left) { try await writer.write(buffer) }
             } catch {
                 // The client has gone: nobody wants the rest.
-                _ = try await queue.cancel(job, reason: "its client went away")
+                try await queue.abandon(job)
                 throw error
             }
             try await writer.finish(nil)
         }
-        return Response(
-            status: .ok,
-            headers: [
-                .contentType: "text/event-stream", .cacheControl: "no-cache", .jobID: "\(job)",
-                .accelBuffering: "no",
-            ], body: body)
+        var headers = HTTPFields.eventStream
+        headers[.jobID] = "\(job)"
+        return Response(status: .ok, headers: headers, body: body)
     }
 
     /// How far a client has read.
@@ -95,7 +94,9 @@ struct AnswerStream: Sendable {
             return try events(page, &reading)
         } catch let failure as GatewayFailure {
             reading.isOver = true
-            return Self.event(failure.json)
+            var buffer = ByteBuffer()
+            ServerSentEvent(failure.json).write(to: &buffer)
+            return buffer
         }
     }
 
@@ -103,11 +104,12 @@ struct AnswerStream: Sendable {
         var buffer = ByteBuffer()
         for chunk in page.chunks {
             guard reading.place.attempt == 0 || chunk.place.attempt == reading.place.attempt else {
-                throw Self.restarted(job)
+                throw .restarted("/api/jobs/\(job)")
             }
             reading.place = chunk.place
             if asked.includesUsage, !reading.sawUsage { reading.sawUsage = Self.hasUsage(chunk.body) }
-            Self.append(chunk.body, to: &buffer)
+            let event = asked.kind == .response ? ResponseText.event(chunk) : ServerSentEvent(chunk.body)
+            event.write(to: &buffer)
         }
         return buffer
     }
@@ -117,15 +119,14 @@ struct AnswerStream: Sendable {
         let results: [JobResult]
         do { results = try await queue.results(of: [job]) } catch { throw GatewayFailure(error) }
         guard let result = results.first else { throw GatewayFailure.notFound("such job") }
+        visit.ended(result)
         guard result.state == .succeeded else { throw ModelRoutes.failure(result) }
         var buffer = ByteBuffer()
-        if reading.place == .start, let body = result.body { Self.append(body, to: &buffer) }
+        if reading.place == .start, let body = result.body { ServerSentEvent(body).write(to: &buffer) }
         // The Responses API ends with an event of its own.
         guard asked.kind != .response else { return buffer }
         if asked.includesUsage, !reading.sawUsage {
-            var bytes: [UInt8] = []
-            usage(result).append(to: &bytes)
-            Self.append(bytes, to: &buffer)
+            ServerSentEvent(usage(result)).write(to: &buffer)
         }
         buffer.writeString("data: [DONE]\n\n")
         return buffer
@@ -163,13 +164,6 @@ struct AnswerStream: Sendable {
             code: "timeout")
     }
 
-    private static func restarted(_ job: Int64) -> GatewayFailure {
-        GatewayFailure(
-            status: .badGateway,
-            message: "The worker was lost and the answer begins again: read it at /api/jobs/\(job), or try again.",
-            type: "server_error", code: "stream_restarted")
-    }
-
     /// The piece that tells the tokens used, when the backend did not send one.
     private func usage(_ result: JobResult) -> JSONOutput {
         let (prompt, completion) = (Int64(result.promptTokens ?? 0), Int64(result.completionTokens ?? 0))
@@ -190,20 +184,5 @@ struct AnswerStream: Sendable {
         var scanner = JSONScanner(selecting: [["usage"]])
         do throws(JSONScanError) { try scanner.scan(chunk.span) } catch { return false }
         return scanner[0]?.kind == .object
-    }
-
-    private static func event(_ json: JSONOutput) -> ByteBuffer {
-        var bytes: [UInt8] = []
-        json.append(to: &bytes)
-        var buffer = ByteBuffer()
-        append(bytes, to: &buffer)
-        return buffer
-    }
-
-    private static func append(_ json: [UInt8], to buffer: inout ByteBuffer) {
-        buffer.writeString("data: ")
-        // A line break in an event would end its line; in JSON it stands only between tokens.
-        buffer.writeBytes(json.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
-        buffer.writeString("\n\n")
     }
 }

@@ -8,10 +8,13 @@ struct ModelRequest: Sendable {
     let isStreaming: Bool
     /// Whether the last piece is to tell the tokens used.
     let includesUsage: Bool
+    /// Whether nobody waits for the answer (Responses API).
+    let isBackground: Bool
     let body: [UInt8]
 
     private static let paths = [
         ["model"], ["stream"], ["stream_options", "include_usage"], ["messages"], ["prompt"], ["input"],
+        ["background"], ["store"],
     ]
 
     /// Reads `body` as a request of `kind`.
@@ -49,8 +52,15 @@ struct ModelRequest: Sendable {
         guard !isStreaming || kind != .embedding else {
             throw .invalid("Embeddings do not come in pieces: leave `stream` out.", parameter: "stream")
         }
+        isBackground = if kind == .response { try Self.flag(scanner[6], "background", body) } else { false }
+        if isBackground, let store = scanner[7], store.kind != .null {
+            guard try Self.flag(store, "store", body) else {
+                throw .invalid("A background response has to be stored: leave `store` out.", parameter: "store")
+            }
+        }
         self.kind = kind
-        self.body = body
+        // The background is ours: the backend is waited for.
+        self.body = isBackground ? JSONPatch.apply([(["background"], false)], to: body) : body
     }
 
     private static func flag(_ member: JSONMember?, _ name: String, _ body: [UInt8]) throws(GatewayFailure) -> Bool {

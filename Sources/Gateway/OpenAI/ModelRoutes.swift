@@ -11,6 +11,7 @@ struct ModelRoutes: Sendable {
     let departures: Departures
     let settings: GatewaySettings
     let counters: RequestCounters
+    let entrance: Entrance
 
     func add(to router: some RouterMethods<GatewayContext>) {
         for kind in JobKind.allCases {
@@ -18,6 +19,7 @@ struct ModelRoutes: Sendable {
                 try await self.call(kind, request, context)
             }
         }
+        ResponseRoutes(queue: queue, watch: watch, departures: departures).add(to: router)
         router.get("/v1/models") { _, _ in
             let models = try await self.models()
             return Response(["object": "list", "data": .array(models.map(Self.document))])
@@ -54,8 +56,10 @@ struct ModelRoutes: Sendable {
         let body = try await request.bytes(upTo: settings.maximumBodyBytes)
         let asked = try ModelRequest(body, kind: kind, maximumDepth: settings.maximumDepth)
         var job = JobRequest(model: asked.model, payload: asked.body)
-        (job.kind, job.priority, job.tenant, job.isStreaming) = (kind, .interactive, tenant, asked.isStreaming)
+        (job.kind, job.priority, job.tenant, job.isStreaming) =
+            (kind, asked.isBackground ? .normal : .interactive, tenant, asked.isStreaming)
         job.idempotencyKey = request.headers[.idempotencyKey]
+        try await entrance.admit(&job, context)
         let start = ContinuousClock.now
         let id: Int64
         do {
@@ -64,8 +68,17 @@ struct ModelRoutes: Sendable {
         } catch {
             throw GatewayFailure(error)
         }
+        context.visit.queued(id)
+        if asked.isBackground {
+            let responses = ResponseRoutes(queue: queue, watch: watch, departures: departures)
+            if asked.isStreaming { return responses.stream(id, after: .start, context) }
+            guard let status = try await queue.status(of: [id]).first else {
+                throw GatewayFailure.notFound("such response")
+            }
+            return try await responses.document(status)
+        }
         if asked.isStreaming {
-            return try await AnswerStream(queue: queue, watch: watch, job: id, asked: asked)
+            return try await AnswerStream(queue: queue, watch: watch, job: id, asked: asked, visit: context.visit)
                 .response(until: start + settings.callTimeout, for: context.channel, departures)
         }
         let ticket = watch.ticket()
@@ -83,7 +96,8 @@ struct ModelRoutes: Sendable {
                 code: "timeout")
         case .result(let result):
             counters.ended(result, kind: kind)
-            var response = try Self.response(result)
+            context.visit.ended(result)
+            var response = try Self.response(result, kind)
             response.headers[.jobID] = "\(id)"
             response.headers[.processingTime] = "\((ContinuousClock.now - start).wholeMilliseconds)"
             return response
@@ -92,7 +106,7 @@ struct ModelRoutes: Sendable {
 
     private func cancel(_ job: Int64) async throws {
         do {
-            _ = try await queue.cancel(job, reason: "its client went away")
+            try await queue.abandon(job)
         } catch {
             throw GatewayFailure(error)
         }
@@ -101,9 +115,9 @@ struct ModelRoutes: Sendable {
     /// What OpenAI would answer.
     ///
     /// - Throws: `GatewayFailure` for a job without an answer.
-    static func response(_ result: JobResult) throws -> Response {
+    static func response(_ result: JobResult, _ kind: JobKind) throws -> Response {
         guard result.state == .succeeded, let body = result.body else { throw failure(result) }
-        return Response(json: body)
+        return Response(json: kind == .response ? ResponseText.identified(body, as: result.job) : body)
     }
 
     /// What a job that ended without an answer means to its client.

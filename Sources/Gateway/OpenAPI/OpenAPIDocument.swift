@@ -6,7 +6,8 @@ import Domain
 /// no other file has. A new surface is a new file and a line in `surfaces`.
 enum OpenAPIDocument {
     private static let surfaces = [
-        PackageResources.common_json, PackageResources.openai_json, PackageResources.jobs_json,
+        PackageResources.common_json, PackageResources.openai_json, PackageResources.files_json,
+        PackageResources.background_json, PackageResources.jobs_json,
         PackageResources.webhooks_json, PackageResources.runpod_json, PackageResources.health_json,
     ]
 

@@ -12,6 +12,7 @@ struct RunPodRoutes: Sendable {
     let watch: JobWatch
     let wait: JobWait
     let settings: GatewaySettings
+    let entrance: Entrance
 
     /// How long `/runsync` waits when nothing is said, milliseconds, and what may be said.
     private static let synchronousWait = 90_000
@@ -91,7 +92,10 @@ struct RunPodRoutes: Sendable {
             body, model: Self.model(context), tenant: tenant, isSynchronous: isSynchronous,
             maximumDepth: settings.maximumDepth)
         submission.request.idempotencyKey = request.headers[.idempotencyKey]
-        return try await submissions.enqueue(submission.request)
+        try await entrance.admit(&submission.request, context)
+        let id = try await submissions.enqueue(submission.request)
+        context.visit.queued(id)
+        return id
     }
 
     private func runSynchronously(_ request: Request, _ context: GatewayContext) async throws -> Response {

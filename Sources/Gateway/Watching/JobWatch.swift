@@ -136,13 +136,12 @@ final class JobWatch: Service {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Watches until cancelled: calls that are under way when a graceful shutdown begins still get their results.
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await self.listen() }
-                group.addTask { await self.answer() }
-                group.addTask { await self.keepTime() }
-            }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.listen() }
+            group.addTask { await self.answer() }
+            group.addTask { await self.keepTime() }
         }
         // Nobody is left waiting for a watch that has ended.
         let (results, chunks) = state.withLock { state in

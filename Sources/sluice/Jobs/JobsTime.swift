@@ -7,6 +7,8 @@ import Terminal
 struct JobsDuration: ExpressibleByArgument {
     let value: Duration
 
+    init(value: Duration) { self.value = value }
+
     init?(argument: String) {
         guard let value = Duration(settingsText: argument) else { return nil }
         self.value = value

@@ -1,3 +1,4 @@
+import Admission
 import ArgumentParser
 import Domain
 import Gateway
@@ -7,8 +8,11 @@ import Terminal
 /// `sluice keys`: who may use the gateway.
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Make, list and revoke keys of the HTTP gateway.",
-        subcommands: [KeysCreateCommand.self, KeysListCommand.self, KeysRevokeCommand.self])
+        commandName: "keys", abstract: "Make, list, rotate, limit and revoke keys of the HTTP gateway.",
+        subcommands: [
+            KeysCreateCommand.self, KeysListCommand.self, KeysRotateCommand.self, KeysLimitsCommand.self,
+            KeysRevokeCommand.self,
+        ])
 }
 
 /// Makes a key and shows it, this once.
@@ -17,7 +21,7 @@ struct KeysCreateCommand: SluiceCommand {
         commandName: "create",
         abstract: "Make a key and show it, this once: only its hash is kept.",
         discussion: """
-            To rotate a key, make a second one, hand it out, and revoke the first when nobody uses it any more.
+            A key with the scope read looks at its tenant's jobs; one with submit makes, cancels and repeats them.
 
               export OPENAI_API_KEY=$(sluice keys create laptop)
             """)
@@ -28,6 +32,8 @@ struct KeysCreateCommand: SluiceCommand {
     var tenant = "default"
     @Option(help: ArgumentHelp("Until when it is let in: +90d, or 2026-12-31T00:00:00Z.", valueName: "time"))
     var expires: JobsTime?
+    @Option(help: "What it lets its holder do: read, submit, admin; again for more. Without: read and submit.")
+    var scope: [KeyScope] = []
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputFlags
 
@@ -40,7 +46,8 @@ struct KeysCreateCommand: SluiceCommand {
         let key = APIKey.random()
         let expiry = try await expires?.moment(on: session.connection, option: "--expires")
         let id = try await session.queue.createKey(
-            tenant: tenant, name: name, prefix: key.prefix, sha256: key.sha256, expiresAt: expiry)
+            tenant: tenant, name: name, prefix: key.prefix, sha256: key.sha256, expiresAt: expiry,
+            scopes: (scope.isEmpty ? [.submit, .read] : scope).map(\.rawValue))
         if console.options.isJSON {
             try console.show(["id": .integer(Int64(id)), "key": .string(key.text), "tenant": .string(tenant)])
         } else {
@@ -62,7 +69,8 @@ struct KeysListCommand: SluiceCommand {
         let session = try await Session.open(database)
         var table = TextTable([
             .init("ID", key: "id"), .init("NAME", key: "name"), .init("TENANT", key: "tenant"),
-            .init("KEY", key: "prefix"), .init("CREATED", key: "created_at"), .init("EXPIRES", key: "expires_at"),
+            .init("KEY", key: "prefix"), .init("SCOPES", key: "scopes"), .init("LIMITS", key: "limits"),
+            .init("CREATED", key: "created_at"), .init("EXPIRES", key: "expires_at"),
             .init("REVOKED", key: "revoked_at"),
         ])
         for key in try await session.queue.keys() {
@@ -70,11 +78,19 @@ struct KeysListCommand: SluiceCommand {
             let revoked = key.revokedAt.map(JobsShown.time) ?? .none
             table.append([
                 .identifier(Int64(key.id)), .text(key.name), .text(key.tenant), .text(key.prefix),
-                JobsShown.time(key.createdAt), expires, revoked,
+                .text(key.scopes.joined(separator: " ")), .text(Self.limits(key)), JobsShown.time(key.createdAt),
+                expires, revoked,
             ])
         }
         try console.show(table)
         return .ok
+    }
+
+    private static func limits(_ key: KeyListing) -> String {
+        [
+            key.requestsPerMinute.map { "\($0) requests/min" }, key.tokensPerMinute.map { "\($0) tokens/min" },
+            key.concurrency.map { "\($0) at a time" },
+        ].compactMap(\.self).joined(separator: ", ")
     }
 }
 

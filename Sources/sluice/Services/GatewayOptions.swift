@@ -1,3 +1,4 @@
+import Admission
 import ArgumentParser
 import Gateway
 import Postgres
@@ -18,8 +19,29 @@ struct GatewayOptions: ParsableArguments {
 
     @Flag(help: "Send webhooks to private, loopback and link-local addresses too.")
     var allowPrivateWebhooks = false
+    @Option(
+        help: ArgumentHelp(
+            "A proxy, or a network of them, whose X-Forwarded-For is believed; may be given several times.",
+            valueName: "cidr"))
+    var trustedProxy: [AddressRange] = []
+
+    @Option(help: ArgumentHelp("Requests served at a time; one more is answered 503.", valueName: "n"))
+    var maxRequests: Int?
+
+    @Option(help: ArgumentHelp("How long a connection may be without a request.", valueName: "length"))
+    var idleTimeout: JobsDuration?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a request's body may come slowly; then at 1 KiB/s, or the connection is closed.",
+            valueName: "length"))
+    var bodyGrace: JobsDuration?
+
+    @Flag(help: "Log the beginnings of requests and answers, which are otherwise never logged.")
+    var logBodies = false
 
     func validate() throws {
+        guard maxRequests ?? 1 > 0 else { throw ValidationError("--max-requests is at least 1.") }
         guard port.map({ 0...65_535 ~= $0 }) ?? true else { throw ValidationError("--port is 0 to 65535.") }
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-certificate and --tls-key go together.")
@@ -36,6 +58,11 @@ struct GatewayOptions: ParsableArguments {
         if let port { settings.port = port }
         if let tlsCertificate, let tlsKey { settings.certificate = (tlsCertificate, tlsKey) }
         settings.allowsPrivateWebhooks = allowPrivateWebhooks
+        settings.proxies = TrustedProxies(trustedProxy)
+        if let maxRequests { settings.maximumRequests = maxRequests }
+        if let idleTimeout { settings.idleTimeout = idleTimeout.value }
+        if let bodyGrace { settings.bodyGrace = bodyGrace.value }
+        settings.logsBodies = logBodies
         return settings
     }
 }

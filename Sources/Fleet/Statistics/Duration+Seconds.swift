@@ -1,0 +1,7 @@
+extension Duration {
+    /// This time in seconds.
+    var seconds: Double {
+        let (whole, parts) = components
+        return Double(whole) + Double(parts) / 1e18
+    }
+}

@@ -1,0 +1,170 @@
+import BatchFile
+import BatchLoading
+import Domain
+import Logging
+import Postgres
+import Queue
+import ServiceLifecycle
+
+/// Turns batches whose input is a file into jobs, and their results into files.
+///
+/// Whatever it does is done under a lease by one gateway at a time, and can be cut off at any point: another gateway (or
+/// this one, started again) takes the batch up when the lease has lapsed. Lines are loaded exactly once because every chunk
+/// commits with the number of lines before it; files are seen together with the batch's end. The results are written out
+/// once rather than at every download, so that a file has a size, stays what it was, and is read like any other.
+///
+/// Memory per batch: three chunks of lines while loading, a page of results and a piece of each file while finalizing. The
+/// input lies in a nameless file in the temporary folder meanwhile.
+struct BatchProcessor: Service {
+    let pool: Pool
+    let queue: Queue
+    let logger: Logger
+
+    /// Batches worked on at a time.
+    private static let lanes = 2
+    /// How often a lane looks for work.
+    private static let pause = Duration.milliseconds(500)
+    private static let leaseSeconds: Int32 = 15
+
+    /// The lease was lost: somebody else has the batch.
+    private struct LeaseLost: Error {}
+
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<Self.lanes { group.addTask { await work() } }
+        }
+    }
+
+    private func work() async {
+        var backoff = Backoff(initial: Self.pause, maximum: .seconds(10))
+        var random = SystemRandomNumberGenerator()
+        while !Task.isCancelled {
+            var pause = Self.pause
+            do {
+                if try await step() { pause = .zero }
+                backoff.reset()
+            } catch {
+                if Task.isCancelled { return }
+                logger.warning("A batch could not be worked on; it is tried again.", metadata: ["error": "\(error)"])
+                pause = backoff.next(using: &random)
+            }
+            do { try await Task.sleep(for: pause) } catch { return }
+        }
+    }
+
+    /// Does what there is to do for one batch; false: there is none.
+    private func step() async throws -> Bool {
+        guard let work = try await queue.claimBatchWork(forSeconds: Self.leaseSeconds) else { return false }
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                if work.isFinalizing { try await finalize(work) } else { try await load(work) }
+            }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
+                    guard try await queue.renew(work, forSeconds: Self.leaseSeconds) else { throw LeaseLost() }
+                }
+            }
+            defer { group.cancelAll() }
+            do { try await group.next() } catch is LeaseLost {
+                logger.info("A batch was taken up by another gateway.", metadata: ["batch": "\(work.batch)"])
+            }
+        }
+        return true
+    }
+
+    // MARK: From the file to jobs
+
+    private func load(_ work: BatchWork) async throws {
+        let file = try await stored(work)
+        let summary = try await Self.summary(of: file)
+        try await pool.withConnection { connection in
+            let loader = BatchLoader(connection, options: .init(name: work.name))
+            let problems = try await problems(summary, file, work, loader)
+            guard problems.isEmpty else {
+                // Once it is loading it had no problems: a model went away, and the rest cannot be sent.
+                if try await queue.reject(work, errors: Self.json(problems)) || work.state == .validating { return }
+                _ = try await queue.cancelBatch(work.batch)
+                return
+            }
+            guard let opened = try await queue.validated(work, total: Int32(clamping: summary.lines)) else { return }
+            do {
+                try await loader.load(file, summary, into: opened, kind: work.kind)
+            } catch let error as BatchLoadingError where error.code == .cancelled {
+                logger.info("A batch was cancelled while it was being loaded.", metadata: ["batch": "\(work.batch)"])
+            }
+        }
+    }
+
+    /// The input on this host's disk, where it can be read as often as needed.
+    private func stored(_ work: BatchWork) async throws -> BatchFile {
+        try await BatchFile(storing: work.name) { write in
+            for ordinal in 0..<work.inputPieces {
+                guard let piece = try await queue.piece(ordinal, of: work.inputFile) else { break }
+                try write(piece)
+            }
+        }
+    }
+
+    @concurrent
+    private static func summary(of file: BatchFile) async throws -> BatchSummary { try file.validate() }
+
+    private func problems(
+        _ summary: BatchSummary, _ file: BatchFile, _ work: BatchWork, _ loader: BatchLoader
+    ) async throws -> [JSONOutput] {
+        func problem(_ code: String, _ line: Int?, _ message: String) -> JSONOutput {
+            [
+                "code": .string(code), "line": line.map { .integer(Int64($0)) } ?? .null, "message": .string(message),
+                "param": nil,
+            ]
+        }
+        guard summary.isValid else { return summary.problems.map { problem($0.code.rawValue, $0.line, $0.message) } }
+        guard summary.kind == work.kind else {
+            return [
+                problem(
+                    BatchProblem.Code.mismatchedURL.rawValue, 1,
+                    "`url` is \"\(summary.kind?.path ?? "")\", but the batch is for \"\(work.kind.path)\".")
+            ]
+        }
+        do {
+            try await loader.checkModels(of: file, summary)
+            return []
+        } catch let error as BatchLoadingError {
+            return [problem("model_not_found", nil, error.description)]
+        }
+    }
+
+    private static func json(_ problems: [JSONOutput]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        JSONOutput.array(problems).append(to: &bytes)
+        return bytes
+    }
+
+    // MARK: From results to files
+
+    private func finalize(_ work: BatchWork) async throws {
+        var (output, errors) = (BatchOutput(queue, work), BatchOutput(queue, work))
+        do {
+            var pages = BatchResults(queue, batch: work.batch).pages
+            while let page = try await pages.next() {
+                for result in page {
+                    guard let line = BatchOutputLine(result) else { continue }
+                    if line.isAnswer { try await output.append(line) } else { try await errors.append(line) }
+                }
+            }
+            if try await queue.finalize(work, output: try await output.stored(), errors: try await errors.stored()) {
+                return
+            }
+            logger.info("A batch is ended by somebody else.", metadata: ["batch": "\(work.batch)"])
+        } catch {
+            try await abandon(output, errors)
+            throw error
+        }
+        try await abandon(output, errors)
+    }
+
+    private func abandon(_ output: BatchOutput, _ errors: BatchOutput) async throws {
+        try await output.abandon()
+        try await errors.abandon()
+    }
+}

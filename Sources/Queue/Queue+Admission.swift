@@ -1,0 +1,97 @@
+import Postgres
+
+/// How many jobs of a tenant wait for a model at one priority.
+package struct QueueDepth: Sendable, Hashable {
+    package var tenant: String
+    package var model: String
+    package var priority: Int16
+    package var waiting: Int64
+    /// How many of them are expected to end in a second; nil: never measured.
+    package var perSecond: Double?
+}
+
+/// How many may wait; nil stands for every tenant, or every model.
+package struct QueueBound: Sendable, Hashable {
+    package var tenant: String?
+    package var model: String?
+    package var waiting: Int64
+
+    package init(tenant: String? = nil, model: String? = nil, waiting: Int64) {
+        self.tenant = tenant
+        self.model = model
+        self.waiting = waiting
+    }
+}
+
+/// What is checked of a model's requests before they are queued; nil: nothing.
+package struct ModelGuard: Sendable, Hashable {
+    package var model: String
+    package var bodyBytes: Int32?
+    package var depth: Int32?
+    package var promptCharacters: Int32?
+    package var leastTokens: Int32
+    package var mostTokens: Int32?
+    /// `pass`, `strip` or `refuse`.
+    package var controlCharacters: String
+    /// `pass`, `strip` or `refuse`.
+    package var unknownFields: String
+    package var extraFields: [String]
+}
+
+extension Queue {
+    private static let depthsStatement = Statement("queue_depths", "select * from sluice.queue_depths($1::int)")
+    private static let boundsStatement = Statement("queue_bounds", "select * from sluice.queue_bounds()")
+    private static let guardsStatement = Statement("guards", "select * from sluice.guards()")
+
+    /// How many jobs wait, as of no longer ago than `age` where counting does not take too much of the time.
+    ///
+    /// - Returns: the counts, and how old they are.
+    package func depths(
+        notOlderThan limit: Duration
+    ) async throws(QueueError) -> (depths: [QueueDepth], age: Duration) {
+        let rows = try await call(Self.depthsStatement) { $0.append(Int32(clamping: limit.wholeMilliseconds)) }
+        return try decoding { () throws(PostgresError) in
+            var found: [QueueDepth] = []
+            var age: Int64 = 0
+            for row in rows {
+                age = try row.decode(5)
+                guard let tenant: String = try row.decode(0) else { continue }
+                found.append(
+                    QueueDepth(
+                        tenant: tenant, model: try row.decode(1), priority: try row.decode(2),
+                        waiting: try row.decode(3), perSecond: try row.decode(4)))
+            }
+            return (found, .milliseconds(age))
+        }
+    }
+
+    /// How many jobs may wait.
+    package func bounds() async throws(QueueError) -> [QueueBound] {
+        let rows = try await call(Self.boundsStatement)
+        return try decoding { () throws(PostgresError) in
+            var found: [QueueBound] = []
+            for row in rows {
+                found.append(
+                    QueueBound(tenant: try row.decode(0), model: try row.decode(1), waiting: try row.decode(2)))
+            }
+            return found
+        }
+    }
+
+    /// The guards of models that have one.
+    package func guards() async throws(QueueError) -> [ModelGuard] {
+        let rows = try await call(Self.guardsStatement)
+        return try decoding { () throws(PostgresError) in
+            var found: [ModelGuard] = []
+            for row in rows {
+                found.append(
+                    ModelGuard(
+                        model: try row.decode(0), bodyBytes: try row.decode(1), depth: try row.decode(2),
+                        promptCharacters: try row.decode(3), leastTokens: try row.decode(4),
+                        mostTokens: try row.decode(5), controlCharacters: try row.decode(6),
+                        unknownFields: try row.decode(7), extraFields: try row.decode(8)))
+            }
+            return found
+        }
+    }
+}

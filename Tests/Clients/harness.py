@@ -1,0 +1,103 @@
+"""What the cases of access.py and faults.py share: gateways of their own, the command line, raw connections."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+case, url, key, other_key, program, database = sys.argv[1:7]
+more = sys.argv[7:]
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def say(text):
+    return [{"role": "user", "content": text}]
+
+
+def raises(kind, call):
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__} was raised")
+
+
+def eventually(what, check, within=20):
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"never: {what}")
+
+
+def sluice(*arguments):
+    ended = subprocess.run([program, *arguments, "--database-url", database], capture_output=True, text=True)
+    assert ended.returncode == 0, (arguments, ended.stderr)
+    return ended.stdout.strip()
+
+
+def sql(text):
+    return subprocess.run(["psql", database, "-XAtqc", text], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def make_key(name, *arguments):
+    """A key and its number."""
+    made = json.loads(sluice("keys", "create", name, "--json", *arguments))
+    return made["key"], str(made["id"])
+
+
+class Gateway:
+    def __init__(self, process, address):
+        self.process = process
+        self.url = address
+        host, port = address.split("//")[1].rsplit(":", 1)
+        self.address = (host, int(port))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def gateway(*options, log=None):
+    """A gateway of one's own, with a log of JSON lines in the file `log`."""
+    environment = dict(os.environ, SLUICE_LOG_FORMAT="json")
+    with open(log or os.devnull, "wb") as errors:
+        process = subprocess.Popen(
+            [program, "gateway", "--json", "--port", "0", "--database-url", database, *options],
+            stdout=subprocess.PIPE, stderr=errors, env=environment, preexec_fn=die_with_parent)
+        try:
+            yield Gateway(process, json.loads(process.stdout.readline())["url"])
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            finally:
+                process.kill()
+
+
+def send(address, data, timeout=20, shut=False):
+    """Everything that comes back on a connection of its own until it is closed; None when it stays open in silence."""
+    with socket.create_connection(address, timeout=timeout) as connection:
+        answer = b""
+        try:
+            connection.sendall(data)
+            if shut:
+                connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                answer += piece
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        except TimeoutError:
+            return None
+        return answer

@@ -1,0 +1,180 @@
+import Domain
+import Postgres
+import Queue
+import TestSupport
+import Testing
+
+/// Batches whose input is a file: who works on them, and how they end.
+@Suite(.database(migrated: true), .serialized)
+struct FileBatchTests {
+    /// Orders a batch of a file of a few bytes.
+    private func order(_ corner: Corner, seconds: Int32 = 3_600) async throws -> Int32 {
+        let file = try await file(corner)
+        return try await corner.queue.order(
+            BatchOrderRequest(
+                tenant: "default", inputFile: file, kind: .chat, window: "1h", windowSeconds: seconds,
+                metadata: Array(#"{"a": "b"}"#.utf8)))
+    }
+
+    private func file(_ corner: Corner) async throws -> Int64 {
+        let id = try await corner.queue.beginFile(of: "default")
+        try await corner.queue.append([1, 2], ordinal: 0, to: id)
+        return try await corner.queue.completeFile(
+            id, filename: "in.jsonl", purpose: "batch", bytes: 2, pieces: 1, keptFor: nil
+        ).id
+    }
+
+    private func claim(_ corner: Corner) async throws -> BatchWork {
+        try #require(try await corner.queue.claimBatchWork(forSeconds: 60))
+    }
+
+    private func record(_ corner: Corner, _ batch: Int32) async throws -> BatchRecord {
+        try #require(try await corner.queue.batch(batch, of: "default"))
+    }
+
+    /// Orders a batch and loads `lines` jobs of it.
+    private func loaded(_ corner: Corner, lines: Int32) async throws -> Int32 {
+        let batch = try await order(corner)
+        let opened = try await corner.queue.validated(try await claim(corner), total: lines)
+        #expect(opened?.batch == batch && opened?.loaded == 0 && opened?.isLoading == true)
+        try await corner.load(batch, from: 0, lines: lines)
+        return batch
+    }
+
+    /// Lets the lease of a batch lapse.
+    private func lapse(_ corner: Corner, _ batch: Int32) async throws {
+        try await corner.connection.execute(
+            script: "update sluice.batch set leased_until = clock_timestamp() where id = \(batch)")
+    }
+
+    /// Stores a file that is not completed.
+    private func unseen(_ corner: Corner) async throws -> UnseenFile {
+        let id = try await corner.queue.beginFile(of: "default")
+        try await corner.queue.append([7], ordinal: 0, to: id)
+        return UnseenFile(file: id, bytes: 1, pieces: 1)
+    }
+
+    @Test func `one at a time works on a batch, and the next when the lease has lapsed`() async throws {
+        let corner = try await Corner.open()
+        let batch = try await order(corner)
+        #expect(try await record(corner, batch).progress.state == .validating)
+        let first = try await claim(corner)
+        #expect(first.batch == batch && first.name == "in.jsonl" && first.inputPieces == 1 && !first.isFinalizing)
+        #expect(try await corner.queue.claimBatchWork(forSeconds: 60) == nil)
+        #expect(try await corner.queue.renew(first, forSeconds: 60))
+        try await lapse(corner, batch)
+        let second = try await claim(corner)
+        #expect(second.lease != first.lease)
+        // What the first one says counts no more.
+        #expect(try await !corner.queue.renew(first, forSeconds: 60))
+        #expect(try await corner.queue.validated(first, total: 3) == nil)
+        #expect(try await !corner.queue.reject(first, errors: Array("[]".utf8)))
+        #expect(try await corner.queue.validated(second, total: 3)?.loaded == 0)
+        try await corner.load(batch, from: 0, lines: 2)
+        try await lapse(corner, batch)
+        // Killed in the middle: the third one goes on after the lines that are loaded.
+        let third = try await claim(corner)
+        #expect(third.state == .loading && third.loaded == 2)
+        #expect(try await corner.queue.validated(third, total: 4) == nil)
+        #expect(try await corner.queue.validated(third, total: 3)?.loaded == 2)
+        try await corner.load(batch, from: 2, lines: 1)
+        try await lapse(corner, batch)
+        #expect(try await corner.queue.claimBatchWork(forSeconds: 60) == nil)
+        #expect(try await corner.queue.cancelBatch(batch) == 3)
+        _ = try await corner.queue.settleBatches()
+        #expect(try await corner.queue.finalize(try await claim(corner), output: nil, errors: nil))
+        #expect(try await corner.violations() == [])
+    }
+
+    @Test func `a batch of lines that cannot be sent fails, and says why`() async throws {
+        let corner = try await Corner.open()
+        let batch = try await order(corner)
+        #expect(try await corner.queue.reject(try await claim(corner), errors: Array(#"[{"code": "x"}]"#.utf8)))
+        let record = try await record(corner, batch)
+        #expect(record.progress.state == .failed && record.progress.endedAt != nil)
+        #expect(record.errors == Array(#"[{"code": "x"}]"#.utf8) && record.metadata == Array(#"{"a": "b"}"#.utf8))
+        try await lapse(corner, batch)
+        #expect(try await corner.queue.claimBatchWork(forSeconds: 60) == nil)
+    }
+
+    @Test func `a file that a batch reads cannot be deleted, and does not go when it expires`() async throws {
+        let corner = try await Corner.open()
+        let batch = try await order(corner)
+        let file = try #require(try await record(corner, batch).inputFile)
+        let code = try await code { _ = try await corner.queue.deleteFile(file, of: "default") }
+        #expect(code == .busy)
+        try await corner.connection.execute(
+            script: "update sluice.file set expires_at = clock_timestamp() where id = \(file)")
+        while try await !corner.queue.sweepFiles().isEmpty {}
+        #expect(try await corner.queue.piece(0, of: file) == [1, 2])
+        #expect(try await corner.queue.reject(try await claim(corner), errors: Array("[]".utf8)))
+        while try await !corner.queue.sweepFiles().isEmpty {}
+        #expect(try await corner.queue.piece(0, of: file) == nil)
+    }
+
+    @Test func `what has no result when the window ends expires, also what runs`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        let batch = try await loaded(corner, lines: 4)
+        let claimed = try await corner.claim(worker, 2)
+        #expect(claimed.count == 2)
+        try await corner.finish(worker, claimed[0], .succeeded)
+        try await corner.connection.execute(
+            script: """
+                update sluice.batch set expires_at = clock_timestamp() where id = \(batch);
+                update sluice.job set deadline_at = clock_timestamp() where batch_id = \(batch)
+                """)
+        _ = try await corner.queue.settleBatches()
+        #expect(try await record(corner, batch).progress.state == .finalizing)
+        try await corner.finish(worker, claimed[1], .cancelled)
+        _ = try await corner.queue.settleBatches()
+        let work = try await claim(corner)
+        #expect(work.isFinalizing)
+        let (output, errors) = (try await unseen(corner), try await unseen(corner))
+        #expect(try await corner.queue.finalize(work, output: output, errors: errors))
+        let end = try await record(corner, batch)
+        #expect(end.progress.state == .expired && end.progress.succeeded == 1 && end.progress.expired == 3)
+        #expect(end.outputFile == output.file && end.errorFile == errors.file)
+        #expect(try await corner.queue.file(output.file, of: "default")?.purpose == "batch_output")
+        #expect(try await corner.violations() == [])
+    }
+
+    @Test func `a job queued again while the files are written makes them void`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        let batch = try await loaded(corner, lines: 1)
+        let job = try await corner.claimOne(worker)
+        try await corner.finish(worker, job, .failed)
+        _ = try await corner.queue.settleBatches()
+        let first = try await claim(corner)
+        try await corner.queue.retry(job.id)
+        let void = try await unseen(corner)
+        #expect(try await !corner.queue.finalize(first, output: nil, errors: void))
+        #expect(try await corner.queue.file(void.file, of: "default") == nil)
+        _ = try await corner.queue.settleBatches()
+        #expect(try await record(corner, batch).progress.state == .running)
+        try await corner.finish(worker, try await corner.claimOne(worker), .succeeded)
+        _ = try await corner.queue.settleBatches()
+        try await lapse(corner, batch)
+        let output = try await unseen(corner)
+        #expect(try await corner.queue.finalize(try await claim(corner), output: output, errors: nil))
+        let end = try await record(corner, batch)
+        #expect(end.progress.state == .completed && end.outputFile == output.file && end.errorFile == nil)
+        #expect(try await corner.violations() == [])
+    }
+
+    @Test func `a tenant has its own batches, and no file of others`() async throws {
+        let corner = try await Corner.open()
+        let batch = try await order(corner)
+        try await corner.connection.execute(script: "select sluice.put_tenant('stranger')")
+        #expect(try await corner.queue.batch(batch, of: "stranger") == nil)
+        #expect(try await corner.queue.batches(of: "stranger", after: nil, limit: 10).isEmpty)
+        let file = try #require(try await record(corner, batch).inputFile)
+        let code = try await code {
+            _ = try await corner.queue.order(
+                BatchOrderRequest(tenant: "stranger", inputFile: file, kind: .chat, window: "1h", windowSeconds: 60))
+        }
+        #expect(code == .notFound)
+        #expect(try await corner.queue.reject(try await claim(corner), errors: Array("[]".utf8)))
+    }
+}

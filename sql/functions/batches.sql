@@ -275,6 +275,9 @@ begin
                 when b.input_file_id is null then 'completed' else 'finalizing' end::sluice.batch_state,
             ended_at = case when b.input_file_id is null then clock_timestamp() end,
             finalizing_at = case when b.input_file_id is not null then clock_timestamp() end,
+            -- Its jobs have the window's end as their deadline, and may all have met it before this looked.
+            expired_at = case when b.input_file_id is not null and b.expired > 0 and b.expires_at <= clock_timestamp()
+                then coalesce(b.expired_at, clock_timestamp()) else b.expired_at end,
             leased_until = null
         where b.ended_at is null and b.finalizing_at is null and b.state in ('running', 'cancelling', 'finalizing')
             and b.succeeded + b.failed + b.cancelled + b.expired + b.quarantined = b.total

@@ -142,6 +142,20 @@ extension LocalService {
             tokens: (usage.prompt, usage.completion))
     }
 
+    /// More bytes to a token than any text has.
+    private static let mostBytesOfToken = 1_024
+
+    /// Refuses what cannot fit before it is cut into tokens, which takes libllama a minute for 64 MiB.
+    private static func check(_ text: String, _ what: String, holds context: Int) throws(BackendFailure) {
+        guard text.utf8.count > context * mostBytesOfToken else { return }
+        throw BackendFailure(
+            .invalidRequest, "\(what) has \(text.utf8.count) bytes: the context holds \(context) tokens",
+            body: tooLong)
+    }
+
+    private static let tooLong = Array(
+        #"{"error":{"type":"invalid_request_error","code":"context_length_exceeded"}}"#.utf8)
+
     /// The tokens of a prompt, which leave room for an answer.
     private func tokens(
         of prompt: LocalPrompt, _ asked: GenerationRequest, context: Int
@@ -159,11 +173,14 @@ extension LocalService {
                     "libllama does not know the model's chat template: name one it knows as 'chat_template', such as chatml"
                 )
             }
+            try Self.check(text, "the prompt", holds: context)
             // A template that writes the beginning itself must not get it twice.
             let beginning = model.piece(of: model.facts.beginning, isSpecial: true)
             let isWritten = !beginning.isEmpty && text.utf8.starts(with: beginning)
             tokens = model.tokens(of: text, addsSpecial: !isWritten, parsesSpecial: true)
-        case .text(let text): tokens = model.tokens(of: text, parsesSpecial: true)
+        case .text(let text):
+            try Self.check(text, "the prompt", holds: context)
+            tokens = model.tokens(of: text, parsesSpecial: true)
         case .tokens(let numbers):
             guard numbers.allSatisfy({ $0 < model.facts.vocabulary }) else {
                 throw BackendFailure(
@@ -177,7 +194,7 @@ extension LocalService {
             throw BackendFailure(
                 .invalidRequest,
                 "the prompt has \(tokens.count) tokens and the answer may have \(wanted): the context holds \(context)",
-                body: Array(#"{"error":{"type":"invalid_request_error","code":"context_length_exceeded"}}"#.utf8))
+                body: Self.tooLong)
         }
         return tokens
     }
@@ -191,7 +208,9 @@ extension LocalService {
         let texts = try asked.inputs.map { input throws(BackendFailure) -> [Int32] in
             let tokens: [Int32]
             switch input {
-            case .text(let text): tokens = model.tokens(of: text, parsesSpecial: false)
+            case .text(let text):
+                try Self.check(text, "a text of 'input'", holds: longestText)
+                tokens = model.tokens(of: text, parsesSpecial: false)
             case .tokens(let numbers): tokens = numbers
             case .conversation: tokens = []
             }

@@ -20,8 +20,9 @@ extension WorkLoop {
             }
             let hasChunks = chunks.withLock { !$0.isEmpty }
             if hasChunks, !ends.isEmpty || now >= nextKeeping {
-                try await keepChunks()
+                // From its beginning: what comes while it stores has gathered for as long as it takes.
                 nextKeeping = now + Self.gatheringTime
+                try await keepChunks()
             }
             if !ends.isEmpty {
                 try await finish(ends)

@@ -5,6 +5,9 @@ import Testing
 /// Each trial runs in a process of `sluice`, which the same build makes. One after the other: the trials have limits of time,
 /// which dozens of them at once would use up waiting for each other.
 @Suite(.serialized) struct BackendCheckTests {
+    /// Longer than the slowest machine takes for what does not hang.
+    private static let patience = Duration.seconds(300)
+
     private func check(_ file: BackendFile, _ check: BackendCheck) async throws -> [BackendFinding] {
         let limit = check.timeLimit.map {
             $0.components.seconds * 1_000 + $0.components.attoseconds / 1_000_000_000_000_000
@@ -18,23 +21,26 @@ import Testing
     }
 
     @Test(arguments: ["mock", "ExampleC"]) func theBackendsOfThePackagePass(name: String) async throws {
-        let findings = try await check(try BackendProducts.file(name), BackendCheck(calls: 1_000))
+        let findings = try await check(
+            try BackendProducts.file(name), BackendCheck(calls: 1_000, timeLimit: Self.patience))
         #expect(findings.filter { !$0.passed } == [])
         #expect(findings.map(\.check) == BackendTrial.catalogue.map(\.name))
     }
 
     @Test func aMockThatWaitsPassesToo() async throws {
-        let settings = BackendCheck(configuration: Array("{\"latency_ms\":1}".utf8), calls: 300)
+        let settings = BackendCheck(
+            configuration: Array("{\"latency_ms\":1}".utf8), calls: 300, timeLimit: Self.patience)
         #expect(try await check(try BackendProducts.file("mock"), settings).filter { !$0.passed } == [])
     }
 
     @Test func theBrokenBackendIsSoundWhenNothingIsBroken() async throws {
-        let findings = try await check(try await BackendProducts.broken(), BackendCheck(calls: 1_000))
+        let findings = try await check(
+            try await BackendProducts.broken(), BackendCheck(calls: 1_000, timeLimit: Self.patience))
         #expect(findings.filter { !$0.passed } == [])
     }
 
     @Test(arguments: BrokenSentence.all) func everyCheckCanFail(_ broken: BrokenSentence) async throws {
-        var settings = BackendCheck(calls: 2_000)
+        var settings = BackendCheck(calls: 2_000, timeLimit: Self.patience)
         if broken.hangs { settings.timeLimit = .milliseconds(1_500) }
         settings.only = [broken.check]
         let findings = try await check(try await BackendProducts.broken(broken.definition), settings)
@@ -62,7 +68,8 @@ import Testing
         ("double_final", "double-final"), ("late_chunk", "double-final"), ("garbage", "answers"), ("leak", "growth"),
     ])
     func aFaultOfTheMockIsFound(fault: String, name: String) async throws {
-        var settings = BackendCheck(configuration: Array("{\"faults\":{\"\(fault)\":1}}".utf8), calls: 300)
+        var settings = BackendCheck(
+            configuration: Array("{\"faults\":{\"\(fault)\":1}}".utf8), calls: 300, timeLimit: Self.patience)
         settings.only = [name]
         let failed = try await check(try BackendProducts.file("mock"), settings).filter { !$0.passed }
         #expect(failed.map(\.check) == [name])

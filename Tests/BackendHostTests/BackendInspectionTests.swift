@@ -18,10 +18,14 @@ import Testing
         )
     }
 
+    /// Longer than the slowest machine takes for what does not hang.
+    private static let patience = Duration.seconds(300)
+
     @Test(arguments: ["mock", "ExampleC"]) func theDescriptionCrossesTheProcessBoundary(name: String) async throws {
         let file = try BackendProducts.file(name)
         let text = BackendInspection.describe(file.path)
-        let found = try await BackendInspection.run(file, command: ["/bin/echo", "noise\n" + text])
+        let found = try await BackendInspection.run(
+            file, command: ["/bin/echo", "noise\n" + text], timeLimit: Self.patience)
         #expect(found.file == file)
         #expect(found.descriptor == (try Backend.load(file)).descriptor)
     }
@@ -30,7 +34,7 @@ import Testing
         let file = try await BackendProducts.puppet("MAJOR=3")
         let text = BackendInspection.describe(file.path)
         let error = await #expect(throws: BackendError.self) {
-            try await BackendInspection.run(file, command: ["/bin/echo", text])
+            try await BackendInspection.run(file, command: ["/bin/echo", text], timeLimit: Self.patience)
         }
         #expect(error?.code == .abiMismatch)
         #expect(error?.description.contains("backend_abi 3.7") == true)
@@ -73,12 +77,12 @@ import Testing
         let (file, other) = (try BackendProducts.file("mock"), try BackendProducts.file("examplec"))
         let text = BackendInspection.describe(other.path)
         let error = await #expect(throws: BackendError.self) {
-            try await BackendInspection.run(file, command: ["/bin/echo", text])
+            try await BackendInspection.run(file, command: ["/bin/echo", text], timeLimit: Self.patience)
         }
         #expect(error?.code == .digestMismatch)
     }
 
-    private func inspect(_ file: BackendFile, limit: Duration = .seconds(20)) async -> BackendError? {
+    private func inspect(_ file: BackendFile, limit: Duration = patience) async -> BackendError? {
         await #expect(throws: BackendError.self) {
             let program = try await Self.loader.value
             _ = try await BackendInspection.run(file, command: [program, file.path], timeLimit: limit)

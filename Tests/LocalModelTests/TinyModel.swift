@@ -18,7 +18,7 @@ enum TinyModel {
         .appendingPathComponent("Models/tiny").path
     static let path = folder + "/tiny-f16.gguf"
 
-    private static let products = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    static let products = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent().path
 
     /// The backend, loaded as a worker does it.

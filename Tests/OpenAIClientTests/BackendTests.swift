@@ -5,7 +5,7 @@ import Testing
 import UpstreamSupport
 
 /// The library as workers load it.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct BackendTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct BackendTests {
     private static func file() throws -> BackendFile {
         let folder = try Products.folder
         return try BackendFile.verify(
@@ -31,13 +31,13 @@ import UpstreamSupport
         try await ScriptedServer.with(answer: Self.answer) { server in
             let configuration = #"{"base_url":"\#(server.url)"}"#
             let check = BackendCheck(
-                configuration: Array(configuration.utf8), calls: 200, timeLimit: .seconds(60))
+                configuration: Array(configuration.utf8), calls: 200, timeLimit: .seconds(300))
             let file = try Self.file()
             let findings = await check.run(
                 file,
                 command: [
                     try Products.path(of: "sluice"), "backends", "trial", file.path, configuration, "\(check.calls)",
-                    "60000",
+                    "300000",
                 ])
             #expect(findings.filter { !$0.passed } == [])
             #expect(findings.count >= 20)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import OpenAIClient
 
-@Suite(.timeLimit(.minutes(2))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
     @Test func hundredsOfRequestsAreInFlightOnOneLoop() async throws {
         try await ScriptedServer.with(answer: { _, _ in
             guard case .send(let bytes)? = Script.chat().steps.first else { return Script() }
@@ -66,6 +66,21 @@ import Testing
         #expect(throws: BackendFailure.self) {
             try OpenAIService(
                 configuration: Array(#"{"base_url": "https://x", "trusted_ca": "/none.pem"}"#.utf8), slots: 1)
+        }
+    }
+
+    @Test func http2CarriesStreams() async throws {
+        let events = [Script.delta(#"{"content":"x"}"#, finish: #""stop""#), "data: [DONE]\n\n"]
+        try await Self.withCertificate { path in
+            try await ScriptedServer.with(.http2, answer: { _, _ in Script(events.map(Script.text)) }) { server in
+                try await Client.with(server, #""trusted_ca": "\#(path)""#) { client in
+                    for _ in 0..<2 {
+                        let outcome = await client.ask(streaming: true)
+                        #expect(outcome.failure == nil && outcome.chunks.count == 1)
+                    }
+                    #expect(server.seen.connections == 1)
+                }
+            }
         }
     }
 

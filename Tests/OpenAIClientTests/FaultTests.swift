@@ -7,7 +7,7 @@ import UpstreamSupport
 
 /// The backend against servers that do what none should. Every fault ends the request, with its class, and the next
 /// request works.
-@Suite(.timeLimit(.minutes(1))) struct FaultTests {
+@Suite(.timeLimit(.minutes(10))) struct FaultTests {
     /// A fault, what is asked, and what must come of it.
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
@@ -29,7 +29,7 @@ import UpstreamSupport
         Case(
             name: "resets in the middle of a body",
             script: Script(
-                Script.text(head + "content-length: 500\r\n\r\n{\"id\":"), .pause(20), .reset)),
+                Script.text(head + "content-length: 500\r\n\r\n{\"id\":"), .untilRead, .reset)),
         Case(
             name: "closes before the length it promised",
             script: Script(
@@ -87,13 +87,13 @@ import UpstreamSupport
         Case(
             name: "says 503 and resets",
             script: Script(
-                Script.text("HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nxx"), .pause(20), .reset), words: "503"),
+                Script.text("HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nxx"), .untilRead, .reset), words: "503"),
         Case(
             name: "answers an error as if all were well",
             script: .answer(#"{"error":{"message":"over","type":"server_error"}}"#),
             words: "over"),
         Case(
-            name: "resets in the middle of a stream", script: Script(Script.streamHead, chunk, .pause(20), .reset),
+            name: "resets in the middle of a stream", script: Script(Script.streamHead, chunk, .untilRead, .reset),
             isStreaming: true, chunks: 1),
         Case(
             name: "ends a stream before its answer", script: .events([Script.delta(#"{"content":"x"}"#)]),
@@ -258,6 +258,15 @@ import UpstreamSupport
                 #expect(outcomes.allSatisfy { (1...5).map { Duration.seconds($0) }.contains($0.failure?.retryAfter) })
                 #expect(server.seen.requests.count == 200)
                 #expect(client.service.health().state == .strained)
+            }
+        }
+    }
+
+    @Test(arguments: ["retry-after: Fri, 31 Dec 9999 23:59:59 GMT", "x-ratelimit-reset-requests: 48h0m1s"])
+    func everyFormOfAWaitIsPassedOnADayAtMost(header: String) async throws {
+        try await ScriptedServer.with(answer: { _, _ in .answer(429, "{}", headers: "\(header)\r\n") }) { server in
+            try await Client.with(server) { client in
+                #expect(await client.ask().failure?.retryAfter == .seconds(86_400))
             }
         }
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import OpenAIClient
 
 /// The backend against llama-cpp-python's server and a real model.
-@Suite(.enabled(if: !LlamaServer.isLeftOut), .timeLimit(.minutes(2))) struct LlamaTests {
+@Suite(.enabled(if: !LlamaServer.isLeftOut), .timeLimit(.minutes(10))) struct LlamaTests {
     private static func with(_ body: @escaping @Sendable (Client) async throws -> Void) async throws {
         try await LlamaServer.with([
             // Left to itself it breaks one stream off when the next request comes.
@@ -89,9 +89,10 @@ import Testing
             let cancelled = await withTaskGroup(of: Client.Outcome.self) { group in
                 for _ in 0..<20 { group.addTask { await client.ask(Self.question("Hello"), streaming: true) } }
                 group.cancelAll()
-                return await group.reduce(into: 0) { if $1.wasCancelled { $0 += 1 } }
+                return await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(cancelled == 20)
+            // One or the other may have been faster than its cancelling.
+            #expect(cancelled.allSatisfy { $0.wasCancelled || $0.failure == nil })
             #expect(await client.ask(Self.question("Hello")).failure == nil)
         }
     }

@@ -4,6 +4,8 @@ package struct Script: Sendable {
         case send([UInt8])
         /// Waits some milliseconds.
         case pause(Int)
+        /// Waits until the client has read everything that was sent: a reset takes what it has not.
+        case untilRead
         /// Waits until the server's `release` is called.
         case hold
         /// Sends this again and again until the client hangs up.
@@ -32,14 +34,17 @@ package struct Script: Sendable {
     /// A whole answer that is well.
     package static func answer(_ body: String) -> Script { answer(200, body) }
 
-    /// A stream of events that ends with its last chunk; each in a chunk of HTTP's, and a write, of its own.
+    /// A stream of events, each in a chunk of HTTP's, and a write, of its own; the end comes with the last.
     package static func events(_ events: [String], headers: String = "") -> Script {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\(headers)\r\n"
-        return Script([text(head)] + events.map(chunk) + [text("0\r\n\r\n")])
+        let (first, last) = (events.dropLast(), events.last.map(framed) ?? "")
+        return Script([text(head)] + first.map(chunk) + [text(last + "0\r\n\r\n")])
     }
 
-    package static func chunk(_ text: String) -> Step {
-        Self.text("\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n")
+    package static func chunk(_ text: String) -> Step { Self.text(framed(text)) }
+
+    private static func framed(_ text: String) -> String {
+        "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n"
     }
 
     /// The head of a stream, to be followed by steps of the test's own.

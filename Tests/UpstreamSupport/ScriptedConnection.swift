@@ -53,6 +53,10 @@ final class ScriptedConnection: ChannelInboundHandler {
             channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenSuccess { perform(rest, channel, server) }
         case .pause(let milliseconds):
             channel.eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds))) { perform(rest, channel, server) }
+        case .untilRead:
+            channel.eventLoop.scheduleTask(in: .milliseconds(1)) {
+                perform(isRead(channel) ? rest : steps, channel, server)
+            }
         case .hold:
             server.hold { channel.eventLoop.execute { perform(rest, channel, server) } }
         case .endless(let bytes):
@@ -65,5 +69,24 @@ final class ScriptedConnection: ChannelInboundHandler {
                 options.setSoLinger(linger).whenComplete { _ in channel.close(promise: nil) }
             }
         }
+    }
+
+    /// Whether nothing that was sent is still in the queues of the two sockets, which are both on this machine.
+    private static func isRead(_ channel: any Channel) -> Bool {
+        guard let own = channel.localAddress?.port, let peer = channel.remoteAddress?.port,
+            let file = fopen("/proc/net/tcp", "r")
+        else { return true }
+        defer { fclose(file) }
+        func hex(_ port: Int) -> String { "0000\(String(port, radix: 16, uppercase: true))".suffix(4).description }
+        var line = [CChar](repeating: 0, count: 512)
+        while fgets(&line, Int32(line.count), file) != nil {
+            // Number, own address, the peer's, state, bytes to be sent and to be read.
+            let words = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+                .split(separator: " ")
+            guard words.count > 4, words[4] != "00000000:00000000" else { continue }
+            let ports = (words[1].suffix(4), words[2].suffix(4))
+            if ports == (hex(own)[...], hex(peer)[...]) || ports == (hex(peer)[...], hex(own)[...]) { return false }
+        }
+        return true
     }
 }

@@ -27,7 +27,8 @@ final class ScriptedStream: ChannelInboundHandler {
         guard isEnd else { return }
         let request = ScriptedServer.Request(
             path: headers[":path"] ?? "", headers: headers, body: String(decoding: body, as: UTF8.self), connection: 1)
-        let head: HPACKHeaders = [":status": "200", "content-type": "application/json"]
+        let type = request.body.contains(#""stream":true"#) ? "text/event-stream" : "application/json"
+        let head: HPACKHeaders = [":status": "200", "content-type": "\(type)"]
         context.write(wrapOutboundOut(.headers(.init(headers: head))), promise: nil)
         Self.perform(server.script(for: request).steps[...], context.channel, server)
     }

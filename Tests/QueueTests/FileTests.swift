@@ -85,20 +85,19 @@ struct FileTests {
         let corner = try await Corner.open()
         let tenant = try await tenant(corner)
         let file = try await store(corner, [[1, 2, 3]], tenant: tenant)
-        // For whoever comes meanwhile nothing changes: it is rolled back.
-        await #expect(throws: QueueError.self) {
+        // For whoever comes meanwhile nothing changes: both are rolled back.
+        struct Undone: Error {}
+        func beginUnderLimit() async throws {
             try await corner.connection.transaction { connection in
                 try await connection.execute(
                     script: "update sluice.setting set value = 3 where name = 'tenant_file_bytes_max'")
                 _ = try await Queue(connection).beginFile(of: tenant)
+                throw Undone()
             }
         }
+        await #expect(throws: QueueError.self) { try await beginUnderLimit() }
         #expect(try await corner.queue.deleteFile(file.id, of: tenant))
-        try await corner.connection.transaction { connection in
-            try await connection.execute(
-                script: "update sluice.setting set value = 3 where name = 'tenant_file_bytes_max'")
-            _ = try await Queue(connection).beginFile(of: tenant)
-        }
+        await #expect(throws: Undone.self) { try await beginUnderLimit() }
     }
 }
 

@@ -22,10 +22,26 @@ ops/build.sh --build-tests "${flags[@]}"
 printf 'testing; everything the runner says is in %s\n' "$log"
 : >"$log"
 
-# What starts and passes is for the log only.
+# What starts and passes is for the log only. A target has TARGET_SECONDS, several times what the slowest takes: a test that
+# hangs fails by name, it does not use up the time of whoever waits for all of them. The output goes to a file and not into
+# a pipe, which a process that a test left behind would hold open.
 run() {
-    swift test --skip-build --disable-xctest "${flags[@]}" "$@" 2>&1 | tee -a "$log" |
-        { grep -E '^(✘|✔ Test run|error:)|: (error|Fatal error):' || true; }
+    local status=0 part=.build/test.part.log
+    timeout --kill-after=10 "${TARGET_SECONDS:-900}" \
+        swift test --skip-build --disable-xctest "${flags[@]}" "$@" >"$part" 2>&1 </dev/null || status=$?
+    if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+        { printf '✘ no end within %s s; started and not ended:\n' "${TARGET_SECONDS:-900}" && unended <"$part"; } >"$part.end"
+        cat "$part.end" >>"$part"
+    fi
+    cat "$part" >>"$log"
+    grep -E '^(✘|✔ Test run|error:)|: (error|Fatal error):' "$part" || true
+    return "$status"
+}
+
+# The tests of a log on standard input that started and did not end.
+unended() {
+    sed -nE 's/^◇ Test (".*") started\.$/+\1/p; s/^(✔|✘) Test (".*") (with [0-9]+ test cases? )?(passed|failed) after .*/-\2/p' |
+        awk '/^\+/ { open[substr($0, 2)] = 1 } /^-/ { delete open[substr($0, 2)] } END { for (name in open) print "✘ " name }'
 }
 
 if [ $# -gt 0 ]; then
@@ -38,15 +54,15 @@ failed=()
 unsteady=()
 for folder in Tests/*Tests; do
     target=$(basename "$folder")
-    printf '%s\n' "$target"
+    printf '%s %s\n' "$(date +%T)" "$target"
     run --filter "^$target\\." && continue
     printf '%s: once more\n' "$target"
     if run --filter "^$target\\."; then unsteady+=("$target"); else failed+=("$target"); fi
 done
 passed=$(sed -nE 's/^✔ Test run with ([0-9]+) tests?.*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
 # What went wrong stands at the end, where somebody who reads only that finds it.
-grep -E '^✘ Test .* recorded an issue|: Fatal error:' "$log" | cut -c1-1000 || true
+grep -E '^✘ (Test .* recorded an issue|no end|")|: Fatal error:' "$log" | cut -c1-1000 || true
 [ ${#unsteady[@]} -eq 0 ] || printf 'passed only when run again: %s\n' "${unsteady[*]}"
 [ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[*]}"
-printf 'tests: %s passed, in %s targets something failed\n' "$passed" "${#failed[@]}"
+printf '%s tests: %s passed, in %s targets something failed\n' "$(date +%T)" "$passed" "${#failed[@]}"
 [ ${#failed[@]} -eq 0 ]

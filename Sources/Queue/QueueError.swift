@@ -65,6 +65,10 @@ package struct QueueError: Error, Sendable, CustomStringConvertible {
             code = .unavailable
             message = "The database is read-only."
             hint = "Connect to the primary: add target_session_attrs=read-write to the database URL."
+        case (_, "53100"?):
+            code = .unavailable
+            message = "The disk of the database is full."
+            hint = "Make room: what was accepted is kept, and goes on by itself."
         case (_, let state?) where state.hasPrefix("53") || state.hasPrefix("57P"):
             (code, message, hint) = (.unavailable, error.description, nil)
         case (_, let state?) where state.hasPrefix("22"):

@@ -56,7 +56,7 @@ struct ConnectionKeeper: Sendable {
                 let cause = await current.waitUntilClosed()
                 group.cancelAll()
                 try Task.checkCancellation()
-                link.lost()
+                link.lost(current)
                 logger.warning(
                     "The connection to the database was lost.",
                     metadata: ["error": "\(cause.map { "\($0)" } ?? "closed")"])

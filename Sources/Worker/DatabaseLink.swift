@@ -10,6 +10,7 @@ final class DatabaseLink: StatementRunner {
     private struct State {
         var connection: Connection?
         var waiters: [CheckedContinuation<Void, Never>] = []
+        var isClosed = false
     }
 
     private let state = Mutex(State())
@@ -18,7 +19,13 @@ final class DatabaseLink: StatementRunner {
         guard let connection = state.withLock({ $0.connection }) else {
             throw PostgresError(.connectionLost, "The connection to the database is being made anew.")
         }
-        return try await connection.query(statement, parameters)
+        do {
+            return try await connection.query(statement, parameters)
+        } catch {
+            // Its keeper may hear of it later than whoever tries again at once, on the thread the keeper needs for that.
+            if error.code == .connectionLost { lost(connection) }
+            throw error
+        }
     }
 
     /// Calls go to `connection` from now on.
@@ -31,13 +38,16 @@ final class DatabaseLink: StatementRunner {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// The connection is gone.
-    func lost() { state.withLock { $0.connection = nil } }
+    /// `connection` is gone.
+    func lost(_ connection: Connection) {
+        state.withLock { if $0.connection === connection { $0.connection = nil } }
+    }
 
-    /// Releases everybody who waits, for the end of the worker.
+    /// Releases everybody who waits, and will wait, for the end of the worker.
     func close() {
         let waiters = state.withLock { state in
             defer { state.waiters = [] }
+            state.isClosed = true
             return state.waiters
         }
         for waiter in waiters { waiter.resume() }
@@ -45,15 +55,18 @@ final class DatabaseLink: StatementRunner {
 
     /// Closes the current connection, so that the next one takes up what the database thinks we hold.
     func doubted() {
-        guard let connection = state.withLock({ $0.connection }) else { return }
-        connection.close()
+        let connection = state.withLock { state in
+            defer { state.connection = nil }
+            return state.connection
+        }
+        connection?.close()
     }
 
     /// Returns when there is a connection, or when the link is closed.
     func whenRestored() async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
-                if state.connection != nil { return true }
+                if state.connection != nil || state.isClosed { return true }
                 state.waiters.append(continuation)
                 return false
             }

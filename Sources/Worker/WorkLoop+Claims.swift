@@ -1,6 +1,7 @@
 import Domain
 import Lifeline
 import Logging
+import Postgres
 import Queue
 import Synchronization
 
@@ -75,9 +76,15 @@ extension WorkLoop {
                 await claimSignal.wait(atMost: .seconds(1))
                 return 0
             }
-            // It may have committed without our hearing of it: the next connection asks.
-            link.doubted()
-            await link.whenRestored()
+            if error.cause?.code == .server {
+                // It was refused, so nothing was claimed: the disk is full, say.
+                logger.warning("A claim was refused.", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .seconds(1) * Double.random(in: 0.5...1))
+            } else {
+                // It may have committed without our hearing of it: the next connection asks.
+                link.doubted()
+                await link.whenRestored()
+            }
             return 0
         }
     }

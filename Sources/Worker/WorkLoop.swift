@@ -102,7 +102,8 @@ final class WorkLoop: Sendable {
             group.addTask { try await self.finishJobs() }
             group.addTask { try await self.keepTime() }
             do {
-                try await group.waitForAll()
+                // Not `waitForAll`, which keeps an error to itself until the others have ended, too.
+                while try await group.next() != nil {}
             } catch {
                 close()
                 instance.abandonAll()

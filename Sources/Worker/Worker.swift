@@ -80,12 +80,13 @@ package final class Worker: Service {
             }
             do {
                 while try await group.next() == false {}
-                link.close()
                 group.cancelAll()
+                link.close()
                 _ = try await queue.workerEnded(registration.worker, orderly: true, cause: "drained")
             } catch {
-                link.close()
+                // Whoever waits for a connection is to find that nothing is wanted any more.
                 group.cancelAll()
+                link.close()
                 try await reportFailure(error, registration, queue, started: loop.charged(by: error))
                 throw error
             }

@@ -6,7 +6,7 @@ import Subprocess
 import SystemPackage
 import TestSupport
 
-/// A `sluice up` on the suite's database, with one deployment of the model `echo`, and commands run against it.
+/// A `sluice up` on the suite's database, or another, with one deployment of the model `echo`, and commands run against it.
 struct RunningQueue: Sendable {
     /// What a command did.
     struct Outcome: Sendable {
@@ -24,8 +24,12 @@ struct RunningQueue: Sendable {
     let key: String
 
     /// Runs `body` beside a `sluice up`, and stops that whatever comes of it.
+    ///
+    /// - Parameters:
+    ///   - url: the database, if it is not the suite's.
+    ///   - route: how `sluice up` reaches it, if not as the test does.
     static func with<Result: Sendable>(
-        url: String? = nil, backend: String = "mock", workers: Int32 = 1, slots: Int32 = 8,
+        url: String? = nil, by route: String? = nil, backend: String = "mock", workers: Int32 = 1, slots: Int32 = 8,
         configuration: String = #"{"markers": true}"#, arguments: [String] = [],
         _ body: @escaping @Sendable (RunningQueue) async throws -> Result
     ) async throws -> Result {
@@ -44,7 +48,7 @@ struct RunningQueue: Sendable {
         let up = Configuration(
             executable: .path(FilePath(try Products.path(of: "sluice"))),
             arguments: Arguments(
-                ["up", "--json", "--database-url", url, "--backends", try Products.folder] + arguments),
+                ["up", "--json", "--database-url", route ?? url, "--backends", try Products.folder] + arguments),
             environment: environment, platformOptions: options)
         let teardown = options.teardownSequence
         return try await Subprocess.run(up, input: .none, output: .sequence, error: .discarded) { execution in

@@ -124,6 +124,26 @@ struct WorkerLifeTests {
             try await corner.connection.value("select lock_lost_at is null from sluice.worker where id = \(worker)"))
     }
 
+    @Test(.database(migrated: true)) func `a recovery that took longer than a lease is no time without heartbeats`()
+        async throws
+    {
+        let corner = try await open()
+        // As if the server had been started long ago, which it is for a standby that has been promoted.
+        try await corner.connection.execute(
+            script: """
+                update sluice.setting set
+                    value = 1 + extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000 / 2
+                where name = 'restart_grace_ms';
+                """)
+        let worker = try await corner.worker()
+        try await corner.connection.execute(
+            script: "update sluice.worker_heartbeat set beat_at = now() - interval '1 h'")
+        #expect(try await corner.queue.reap().isEmpty)
+        try await corner.connection.execute(
+            script: "update sluice.database_life set began_at = began_at - interval '1 h'")
+        #expect(try await corner.queue.reap().map(\.worker) == [worker])
+    }
+
     @Test(.database(migrated: true)) func `a claim that commits after its worker's death is reaped`() async throws {
         let (corner, late) = (try await open(), try await Corner.connect())
         let id = try await corner.enqueue()

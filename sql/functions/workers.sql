@@ -200,11 +200,16 @@ declare
     v_grace interval := (select s.value from sluice.setting s where s.name = 'lock_grace_ms') * interval '1 millisecond';
     v_restart interval := (select s.value from sluice.setting s where s.name = 'restart_grace_ms') * interval '1 millisecond';
     v_now timestamptz := clock_timestamp();
+    v_life timestamptz;
     v_dead record;
     v_count int;
 begin
     if not pg_try_advisory_xact_lock(7021, -1) then return; end if;
-    if pg_postmaster_start_time() > v_now - v_restart then
+    select l.began_at into v_life from sluice.database_life l;
+    if not found then
+        insert into sluice.database_life (began_at) values (v_now) returning began_at into v_life;
+    end if;
+    if greatest(v_life, pg_postmaster_start_time()) > v_now - v_restart then
         update sluice.worker w set lock_lost_at = null where w.lock_lost_at is not null and w.ended_at is null;
     else
         update sluice.worker w set lock_lost_at = case when h.held then null else v_now end

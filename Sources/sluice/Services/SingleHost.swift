@@ -34,11 +34,9 @@ struct SingleHost: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { try await parts.supervisor.run() }
             group.addTask { try await parts.gateway.run() }
-            // Both end in their own time when they are told to; one that fails ends the other.
-            do { try await group.waitForAll() } catch {
-                group.cancelAll()
-                throw error
-            }
+            // Both end in their own time when they are told to; one that fails ends the other. `waitForAll` would keep its
+            // error to itself until the other has ended.
+            while try await group.next() != nil {}
         }
     }
 

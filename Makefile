@@ -6,13 +6,13 @@ PREFIX ?= /usr/local
 STRICT ?=
 WARNINGS_ARE_ERRORS := -Xswiftc -warnings-as-errors
 
-.PHONY: help setup build demo test check lint sanitize install clean
+.PHONY: help setup build demo test check lint sanitize install try-install clean
 .DEFAULT_GOAL := help
 # Two runs of SwiftPM wait for each other anyway.
 .NOTPARALLEL:
 
 help: ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
 
 setup: ## install what is missing (Debian: libpq-dev, pkg-config, postgresql, g++, python3-venv)
 	@ops/setup.sh
@@ -37,6 +37,9 @@ sanitize: setup ## run the checker, the backends and the tests of their host und
 
 install: setup ## install below PREFIX= (default /usr/local), to run without the Swift toolchain
 	@ops/install.sh $(PREFIX)
+
+try-install: setup ## try what install makes in a minimal Debian 12 without Swift (as root, with debootstrap)
+	@ops/try-install.sh
 
 clean: ## remove everything that was built
 	@rm -rf .build .build-sanitize

@@ -2,6 +2,10 @@
 ///
 /// It is strict (RFC 8259, UTF-8 checked, no trailing commas) and bounded (`maximumDepth`). Every function that reads
 /// returns nil, or false, at the first offence; the cursor is then of no further use. The memory must outlive the cursor.
+///
+/// There is another reader, `JSONScanner` of Domain: that one says where and why a text is wrong, for files of people, and
+/// finds a fixed selection in one pass. This one is led by its caller and copies or changes what it passes, for the bodies of
+/// backends, which link neither Domain nor what belongs to it. Either would be twice as long as both.
 public struct JSONCursor {
     /// Nesting beyond this is refused, so that a small body cannot exhaust the stack.
     public static let maximumDepth = 128

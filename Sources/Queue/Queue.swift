@@ -1,14 +1,5 @@
 package import Postgres
 
-/// Anything that runs statements: a connection of one's own, or a pool.
-package protocol StatementRunner: Sendable {
-    /// Runs one statement in a transaction of its own and returns its rows.
-    func query(_ statement: Statement, _ parameters: Parameters) async throws(PostgresError) -> Rows
-}
-
-extension Connection: StatementRunner {}
-extension Pool: StatementRunner {}
-
 /// Typed calls over the SQL functions of the queue.
 ///
 /// A value without state: the database is the only state there is. Every call is one statement in one transaction.

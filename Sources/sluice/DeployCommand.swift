@@ -33,7 +33,7 @@ struct DeployCommand: SluiceCommand {
     var slots: Int32 = 8
 
     @Option(help: ArgumentHelp("What this version is called.", valueName: "text"))
-    var deploymentVersion = "1"
+    var versionName = "1"
 
     @Option(help: "How often a request may fail before it is given up, 1 to 100; 5 for a new model.")
     var maxAttempts: Int32?
@@ -67,7 +67,7 @@ struct DeployCommand: SluiceCommand {
         request.configuration = Array(configuration.utf8)
         request.workers = workers
         request.slots = slots
-        request.version = deploymentVersion
+        request.version = versionName
         try await session.queue.putDeployment(request)
 
         var facts = FactList()

@@ -29,6 +29,7 @@ final class Chaos: Sendable {
     func run() async throws -> [HistoryEvent] {
         let claimers = 4
         state.withLock { $0.claimers = claimers }
+        try await beLate(try await corner.another())
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.produce(try await self.corner.another()) }
             for number in 0..<claimers {
@@ -50,9 +51,30 @@ final class Chaos: Sendable {
 
     private func record(_ events: [HistoryEvent]) { state.withLock { $0.events += events } }
 
+    private static let lateJobs = 5
+
+    /// What else happens depends on the machine as well; this is certain: a worker ends jobs that another runs by now.
+    private func beLate(_ corner: Corner) async throws {
+        let ids = try await corner.enqueue(Self.lateJobs)
+        record(ids.map { .acknowledged(job: $0) })
+        var random = SeededNumbers(seed ^ 0x1A7E)
+        var holders: [(worker: Int64, jobs: [ClaimedJob])] = []
+        for _ in 0..<2 {
+            if let late = holders.first?.worker {
+                record([.leasesLost(worker: late)])
+                _ = try await corner.queue.workerEnded(late, orderly: false, cause: "chaos")
+            }
+            let worker = try await corner.worker()
+            let jobs = try await corner.claim(worker, Self.lateJobs)
+            record(jobs.map { .claimed(job: $0.id, attempt: $0.attempt, worker: worker) })
+            holders.append((worker, jobs))
+        }
+        for holder in holders { try await finish(corner, holder.worker, holder.jobs, &random) }
+    }
+
     private func produce(_ corner: Corner) async throws {
         var random = SeededNumbers(seed ^ 0xABCD)
-        var made = 0
+        var made = Self.lateJobs
         while made < total {
             let count = min(total - made, Int.random(in: 1...40, using: &random))
             let ids = try await corner.enqueue(count, priority: Bool.random(using: &random) ? .normal : .batch)

@@ -27,6 +27,26 @@ begin
 end $$;
 comment on function sluice.tenant_id_of(text) is 'The id of a tenant, or SL002.';
 
+create or replace function sluice.enqueue_terms(
+    p_model text, p_tenant text, p_priority int, p_kind sluice.job_kind,
+    out model_id int, out max_attempts smallint, out tenant_id int, out weight int, out payload_bytes_max bigint)
+language plpgsql stable as $$
+begin
+    select m.id, m.max_attempts into model_id, max_attempts from sluice.model m where m.name = p_model;
+    if not found then perform sluice.model_id_of(p_model); end if;
+    select t.id, t.weight into tenant_id, weight from sluice.tenant t where t.name = p_tenant;
+    if not found then perform sluice.tenant_id_of(p_tenant); end if;
+    if p_priority is null or p_priority not between 0 and 4 then
+        raise exception using errcode = 'SL003', message = 'The priority must be 0 (first) to 4 (last).';
+    end if;
+    if p_kind is null then
+        raise exception using errcode = 'SL003', message = 'The kind must be chat, completion, embedding or response.';
+    end if;
+    select s.value into payload_bytes_max from sluice.setting s where s.name = 'payload_bytes_max';
+end $$;
+comment on function sluice.enqueue_terms is
+    'What every enqueue needs to know of its model and tenant. SL001: unknown model. SL002: unknown tenant. SL003: bad argument.';
+
 -- A parameter was added, which "or replace" takes for another function.
 drop function if exists sluice.enqueue(
     text, json, sluice.job_kind, int, timestamptz, timestamptz, text, text, text, int, json);
@@ -49,38 +69,27 @@ create or replace function sluice.enqueue(
 returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
-    v_model sluice.model;
-    v_tenant sluice.tenant;
-    v_limit bigint;
+    v_terms record;
     v_id bigint;
     v_old sluice.idempotency;
     v_digest text;
     v_bucket smallint;
     v_key bigint;
 begin
-    select * into v_model from sluice.model m where m.name = enqueue.model;
-    if not found then perform sluice.model_id_of(enqueue.model); end if;
-    select * into v_tenant from sluice.tenant t where t.name = enqueue.tenant;
-    if not found then perform sluice.tenant_id_of(enqueue.tenant); end if;
-    if enqueue.priority is null or enqueue.priority not between 0 and 4 then
-        raise exception using errcode = 'SL003', message = 'The priority must be 0 (first) to 4 (last).';
-    end if;
+    select * into v_terms from sluice.enqueue_terms(enqueue.model, enqueue.tenant, enqueue.priority, enqueue.kind);
     if enqueue.payload is null or json_typeof(enqueue.payload) <> 'object' then
         raise exception using errcode = 'SL003', message = 'The payload must be a JSON object, as the OpenAI API takes it.';
     end if;
-    select s.value into v_limit from sluice.setting s where s.name = 'payload_bytes_max';
-    if octet_length(enqueue.payload::text) > v_limit then
+    if octet_length(enqueue.payload::text) > v_terms.payload_bytes_max then
         raise exception using errcode = 'SL003',
-            message = format('The payload is larger than %s bytes, the setting payload_bytes_max.', v_limit);
+            message = format('The payload is larger than %s bytes, the setting payload_bytes_max.',
+                v_terms.payload_bytes_max);
     end if;
     if enqueue.deadline <= greatest(clock_timestamp(), enqueue.run_at) then
         raise exception using errcode = 'SL003', message = 'The deadline must lie in the future, and after run_at.';
     end if;
     if enqueue.max_attempts not between 1 and 100 then
         raise exception using errcode = 'SL003', message = 'A job may be tried 1 to 100 times.';
-    end if;
-    if enqueue.kind is null then
-        raise exception using errcode = 'SL003', message = 'The kind must be chat, completion, embedding or response.';
     end if;
     if octet_length(enqueue.idempotency_key) not between 1 and 256 then
         raise exception using errcode = 'SL003', message = 'The idempotency key must have 1 to 256 bytes.';
@@ -97,11 +106,11 @@ begin
     if enqueue.idempotency_key is not null then
         v_digest := md5(enqueue.model || enqueue.kind::text || enqueue.payload::text);
         insert into sluice.idempotency (tenant_id, key, job_id, digest)
-        values (v_tenant.id, enqueue.idempotency_key, v_id, v_digest)
+        values (v_terms.tenant_id, enqueue.idempotency_key, v_id, v_digest)
         on conflict do nothing;
         if not found then
             select * into v_old from sluice.idempotency i
-            where i.tenant_id = v_tenant.id and i.key = enqueue.idempotency_key;
+            where i.tenant_id = v_terms.tenant_id and i.key = enqueue.idempotency_key;
             if v_old.digest <> v_digest then
                 raise exception using errcode = 'SL004',
                     message = 'This idempotency key was used before with a different request.';
@@ -111,19 +120,19 @@ begin
     end if;
 
     v_bucket := sluice.bucket(v_id, enqueue.affinity);
-    v_key := sluice.fair_key(v_model.id, enqueue.priority::smallint, v_tenant.id, v_tenant.weight, v_bucket, 1);
+    v_key := sluice.fair_key(v_terms.model_id, enqueue.priority::smallint, v_terms.tenant_id, v_terms.weight, v_bucket, 1);
     insert into sluice.job
         (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, stream,
         execution_ms, payload)
-    values (v_id, v_key, enqueue.run_at, enqueue.deadline, v_model.id, v_tenant.id, enqueue.kind, enqueue.priority,
-        coalesce(enqueue.max_attempts, v_model.max_attempts), enqueue.affinity, enqueue.metadata,
+    values (v_id, v_key, enqueue.run_at, enqueue.deadline, v_terms.model_id, v_terms.tenant_id, enqueue.kind, enqueue.priority,
+        coalesce(enqueue.max_attempts, v_terms.max_attempts), enqueue.affinity, enqueue.metadata,
         coalesce(enqueue.stream, false), enqueue.execution_ms, enqueue.payload);
     if enqueue.run_at > clock_timestamp() then
         insert into sluice.scheduled (due_at, id, model_id, tenant_id, priority, bucket)
-        values (enqueue.run_at, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket);
+        values (enqueue.run_at, v_id, v_terms.model_id, v_terms.tenant_id, enqueue.priority, v_bucket);
     else
         insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
-        values (v_key, v_id, v_model.id, v_tenant.id, enqueue.priority, v_bucket,
+        values (v_key, v_id, v_terms.model_id, v_terms.tenant_id, enqueue.priority, v_bucket,
             pg_sequence_last_value('sluice.ring_ready'));
     end if;
     if enqueue.deadline is not null then
@@ -147,42 +156,35 @@ create or replace function sluice.enqueue_many(
     stream boolean default false)
 returns bigint[] language plpgsql as $$
 declare
-    v_model sluice.model;
-    v_tenant sluice.tenant;
-    v_limit bigint;
+    v_terms record;
     v_key bigint;
     v_ids bigint[];
     v_bad bigint;
 begin
-    select * into v_model from sluice.model m where m.name = enqueue_many.model;
-    if not found then perform sluice.model_id_of(enqueue_many.model); end if;
-    select * into v_tenant from sluice.tenant t where t.name = enqueue_many.tenant;
-    if not found then perform sluice.tenant_id_of(enqueue_many.tenant); end if;
-    if enqueue_many.priority is null or enqueue_many.priority not between 0 and 4 then
-        raise exception using errcode = 'SL003', message = 'The priority must be 0 (first) to 4 (last).';
-    end if;
+    select * into v_terms
+    from sluice.enqueue_terms(enqueue_many.model, enqueue_many.tenant, enqueue_many.priority, enqueue_many.kind);
     if coalesce(cardinality(payloads), 0) = 0 then return '{}'; end if;
     if cardinality(payloads) > 10000 then
         raise exception using errcode = 'SL003', message = 'At most 10,000 jobs may be enqueued in one call.';
     end if;
-    select s.value into v_limit from sluice.setting s where s.name = 'payload_bytes_max';
     select p.ord into v_bad from unnest(payloads) with ordinality p(body, ord)
-    where p.body is null or json_typeof(p.body) <> 'object' or octet_length(p.body::text) > v_limit limit 1;
+    where p.body is null or json_typeof(p.body) <> 'object' or octet_length(p.body::text) > v_terms.payload_bytes_max
+    limit 1;
     if found then
         raise exception using errcode = 'SL003',
-            message = format('Payload %s is not a JSON object of at most %s bytes.', v_bad, v_limit);
+            message = format('Payload %s is not a JSON object of at most %s bytes.', v_bad, v_terms.payload_bytes_max);
     end if;
-    v_key := sluice.fair_key(v_model.id, enqueue_many.priority::smallint, v_tenant.id, v_tenant.weight, null,
+    v_key := sluice.fair_key(v_terms.model_id, enqueue_many.priority::smallint, v_terms.tenant_id, v_terms.weight, null,
         cardinality(payloads));
     with j as (
         insert into sluice.job (key, model_id, tenant_id, kind, priority, max_attempts, stream, payload)
-        select v_key + (p.ord - 1) * sluice.key_step(v_tenant.weight), v_model.id, v_tenant.id, enqueue_many.kind,
-            enqueue_many.priority, v_model.max_attempts, enqueue_many.stream, p.body
+        select v_key + (p.ord - 1) * sluice.key_step(v_terms.weight), v_terms.model_id, v_terms.tenant_id, enqueue_many.kind,
+            enqueue_many.priority, v_terms.max_attempts, enqueue_many.stream, p.body
         from unnest(payloads) with ordinality p(body, ord) order by p.ord
         returning id, key
     ), r as (
         insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
-        select j.key, j.id, v_model.id, v_tenant.id, enqueue_many.priority, sluice.bucket(j.id, null),
+        select j.key, j.id, v_terms.model_id, v_terms.tenant_id, enqueue_many.priority, sluice.bucket(j.id, null),
             pg_sequence_last_value('sluice.ring_ready')
         from j
     )

@@ -24,7 +24,6 @@ declare
     v_again int;
     v_model int;
     v_deployment int;
-    v_named text;
 begin
     select w.deployment_id, d.model_id into v_deployment, v_model
     from sluice.worker w join sluice.deployment d on d.id = w.deployment_id where w.id = p_worker;
@@ -84,9 +83,7 @@ begin
 
     if v_again > 0 then perform sluice.wake(v_model); end if;
     if v_done is not null and pg_sequence_last_value('sluice.result_waiter') > extract(epoch from clock_timestamp()) * 1000 then
-        -- A notification carries less than 8,000 bytes; an empty one stands for any job.
-        v_named := array_to_string(v_done, ' ');
-        perform pg_notify('sluice_result', case when octet_length(v_named) < 7000 then v_named else '' end);
+        perform sluice.notify_jobs('sluice_result', v_done);
     end if;
     if coalesce(cardinality(v_done), 0) < cardinality(p_ids) then
         return query select u.id, u.attempt from unnest(p_ids, p_attempts) u(id, attempt)

@@ -15,25 +15,25 @@ begin
 end $$;
 comment on function sluice.find_ready(bigint) is 'The ready row of a job, by index, without an index on id.';
 
-create or replace function sluice.job_status(p_ids bigint[])
-returns table (
-    id bigint, state sluice.job_state, model text, kind sluice.job_kind, tenant text, priority smallint, batch_id int,
-    custom_id text, attempt smallint, failures smallint, crashes smallint, max_attempts smallint,
-    created_at timestamptz, due_at timestamptz, deadline_at timestamptz, started_at timestamptz, finished_at timestamptz,
-    worker_id bigint, deployment text, error_class sluice.error_class, error_message text,
-    prompt_tokens int, completion_tokens int, usage_estimated boolean)
-language sql stable as $$
+-- What they return is the rows of a view, which "or replace" could neither put in the place of a list of columns nor change.
+drop function if exists sluice.job_status(bigint[]);
+drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int);
+drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int, text);
+-- A migration that removes a column it shows has to drop it, and these, first.
+drop view if exists sluice.known_job;
+create view sluice.known_job as
     select j.id,
         case when r.id is not null then r.state when l.id is not null then 'running'
-             when s.id is not null then 'scheduled' else 'queued' end::sluice.job_state,
-        m.name, j.kind, t.name, j.priority, j.batch_id, j.custom_id,
-        coalesce(r.attempt, l.attempt, s.attempt, u.attempt, (select max(p.attempt) from sluice.past_attempt p where p.id = j.id), 0::smallint),
-        coalesce(l.failures, s.failures, u.failures), coalesce(l.crashes, s.crashes, u.crashes), j.max_attempts,
-        j.created_at, coalesce(s.due_at, j.run_at), j.deadline_at, coalesce(r.started_at, l.started_at), r.finished_at,
-        coalesce(r.worker_id, l.worker_id), d.name, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
-        case when r.prompt_tokens is not null then r.usage_estimated end
-    from unnest(p_ids) with ordinality i(id, ord)
-    join sluice.job j on j.id = i.id
+             when s.id is not null then 'scheduled' else 'queued' end::sluice.job_state as state,
+        m.name as model, j.kind, t.name as tenant, j.priority, j.batch_id, j.custom_id,
+        coalesce(r.attempt, l.attempt, s.attempt, u.attempt,
+            (select max(p.attempt) from sluice.past_attempt p where p.id = j.id), 0::smallint) as attempt,
+        coalesce(l.failures, s.failures, u.failures) as failures, coalesce(l.crashes, s.crashes, u.crashes) as crashes,
+        j.max_attempts, j.created_at, coalesce(s.due_at, j.run_at) as due_at, j.deadline_at,
+        coalesce(r.started_at, l.started_at) as started_at, r.finished_at, coalesce(r.worker_id, l.worker_id) as worker_id,
+        d.name as deployment, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
+        case when r.prompt_tokens is not null then r.usage_estimated end as usage_estimated
+    from sluice.job j
     join sluice.model m on m.id = j.model_id
     join sluice.tenant t on t.id = j.tenant_id
     left join lateral (select * from sluice.result r where r.id = j.id) r on true
@@ -41,11 +41,15 @@ language sql stable as $$
     left join lateral (select * from sluice.scheduled s where s.id = j.id) s on true
     left join lateral (select * from sluice.suspect u where u.id = j.id) u on true
     left join sluice.deployment d on d.id = coalesce(r.deployment_id,
-        (select w.deployment_id from sluice.worker w where w.id = l.worker_id))
-    order by i.ord
+        (select w.deployment_id from sluice.worker w where w.id = l.worker_id));
+comment on view sluice.known_job is
+    'What is known of every job. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
+
+create function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language sql stable as $$
+    select k.* from unnest(p_ids) with ordinality i(id, ord) join sluice.known_job k on k.id = i.id order by i.ord
 $$;
 comment on function sluice.job_status(bigint[]) is
-    'What is known of jobs, in the order asked; unknown ids are left out. A job between two tables is reported as queued, which it is or is about to be.';
+    'What is known of jobs, in the order asked; unknown ids are left out.';
 
 create or replace function sluice.cancel(p_id bigint, p_reason text default 'cancelled by request',
     p_outcome sluice.job_state default 'cancelled')
@@ -169,17 +173,9 @@ end $$;
 comment on function sluice.forget_job(bigint) is
     'Removes a job that has ended, with its request and its answer. SL005: no such job. SL006: it has not ended, or belongs to a batch.';
 
--- A parameter was added, which "or replace" takes for another function.
-drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int);
-create or replace function sluice.list_jobs(
+create function sluice.list_jobs(
     p_state sluice.job_state, p_model text, p_batch int, p_before bigint, p_limit int, p_tenant text default null)
-returns table (
-    id bigint, state sluice.job_state, model text, kind sluice.job_kind, tenant text, priority smallint, batch_id int,
-    custom_id text, attempt smallint, failures smallint, crashes smallint, max_attempts smallint,
-    created_at timestamptz, due_at timestamptz, deadline_at timestamptz, started_at timestamptz, finished_at timestamptz,
-    worker_id bigint, deployment text, error_class sluice.error_class, error_message text,
-    prompt_tokens int, completion_tokens int, usage_estimated boolean)
-language plpgsql stable as $$
+returns setof sluice.known_job language plpgsql stable as $$
 #variable_conflict use_column
 declare
     v_model int := case when p_model is not null then sluice.model_id_of(p_model) end;

@@ -59,6 +59,14 @@ begin
 end $$;
 comment on function sluice.wake(int) is 'Notifies the waiting workers of a model, if there are any.';
 
+create or replace function sluice.notify_jobs(p_channel text, p_ids bigint[]) returns void language sql as $$
+    -- A notification carries less than 8,000 bytes.
+    select pg_notify(p_channel, case when octet_length(i.named) < 7000 then i.named else '' end)
+    from (select array_to_string(p_ids, ' ') as named) i
+$$;
+comment on function sluice.notify_jobs(text, bigint[]) is
+    'Names jobs on a channel, or when they are too many sends an empty notification, which stands for any job.';
+
 create or replace function sluice.place(
     p_id bigint, p_key bigint, p_model int, p_tenant int, p_batch int, p_priority smallint, p_bucket smallint,
     p_attempt smallint, p_failures smallint, p_crashes smallint)

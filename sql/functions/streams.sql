@@ -6,7 +6,6 @@ set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
     v_ring smallint := pg_sequence_last_value('sluice.ring_chunk');
-    v_jobs text;
 begin
     -- Pieces need not survive a crash of the database: the attempt they belong to is made again then, or its result, which
     -- is committed after them and does wait for the disk, takes them with it.
@@ -17,9 +16,7 @@ begin
     from unnest(p_ids, p_attempts, p_seqs, p_bodies) c(id, attempt, seq, body)
     on conflict do nothing;
     if pg_sequence_last_value('sluice.chunk_waiter') > extract(epoch from clock_timestamp()) * 1000 then
-        select string_agg(i.id::text, ' ') into v_jobs from (select distinct unnest(p_ids) as id) i;
-        -- A notification carries less than 8,000 bytes; an empty one stands for any job.
-        perform pg_notify('sluice_chunk', case when octet_length(v_jobs) < 7000 then v_jobs else '' end);
+        perform sluice.notify_jobs('sluice_chunk', array(select distinct unnest(p_ids)));
     end if;
 end $$;
 comment on function sluice.append_chunks is

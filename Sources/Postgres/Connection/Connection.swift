@@ -119,20 +119,6 @@ package final class Connection: Sendable {
         return Rows(result)
     }
 
-    /// Runs `statement` with `first` and `rest` as its parameters.
-    ///
-    /// See `query(_:_:)`.
-    package func query<First: PostgresEncodable, each Rest: PostgresEncodable>(
-        _ statement: Statement,
-        _ first: First,
-        _ rest: repeat each Rest
-    ) async throws(PostgresError) -> Rows {
-        var parameters = Parameters()
-        parameters.append(first)
-        repeat parameters.append(each rest)
-        return try await query(statement, parameters)
-    }
-
     /// Runs the statements of `script`, separated by semicolons, without parameters, in one transaction unless it says
     /// otherwise.
     ///

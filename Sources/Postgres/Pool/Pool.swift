@@ -127,18 +127,6 @@ package final class Pool: Sendable {
         return try await connection.query(statement, parameters)
     }
 
-    /// Runs `statement` with `first` and `rest` as its parameters, on a shared connection.
-    package func query<First: PostgresEncodable, each Rest: PostgresEncodable>(
-        _ statement: Statement,
-        _ first: First,
-        _ rest: repeat each Rest
-    ) async throws(PostgresError) -> Rows {
-        var parameters = Parameters()
-        parameters.append(first)
-        repeat parameters.append(each rest)
-        return try await query(statement, parameters)
-    }
-
     /// Runs `body` in a transaction on a connection of its own.
     ///
     /// See `Connection.transaction`.

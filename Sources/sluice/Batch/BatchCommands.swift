@@ -6,14 +6,12 @@ import Terminal
 struct BatchStatusCommand: SluiceCommand {
     static let configuration = CommandConfiguration(commandName: "status", abstract: "Show how far a batch is.")
 
-    @Argument(help: "The batch.")
-    var id: Int32
-    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var batch: BatchTarget
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let queue = try await Session.open(database).queue
-        guard let progress = try await queue.progress(of: id) else { throw BatchShown.missing(id) }
+        let queue = try await batch.open()
+        let progress = try await batch.progress(in: queue)
         try console.show(BatchShown.facts(progress))
         return .ok
     }
@@ -27,18 +25,16 @@ struct BatchWaitCommand: SluiceCommand {
             Ends with 0 when every request was answered, with 1 when some were not, with 75 when time ran out.
             """)
 
-    @Argument(help: "The batch.")
-    var id: Int32
+    @OptionGroup var batch: BatchTarget
     @Option(help: ArgumentHelp("Wait no longer than this.", valueName: "duration"))
     var timeout: JobsDuration?
     @OptionGroup var files: BatchFiles
-    @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let queue = try await Session.open(database).queue
-        let progress = try await BatchWait(queue, console, timeout: timeout?.value).ended(id)
-        try await files.write(id, total: progress.total, of: queue, console)
+        let queue = try await batch.open()
+        let progress = try await BatchWait(queue, console, timeout: timeout?.value).ended(batch.id)
+        try await files.write(batch.id, total: progress.total, of: queue, console)
         try BatchFiles.show(progress, files, console)
         return BatchShown.exit(progress)
     }
@@ -50,22 +46,20 @@ struct BatchCancelCommand: SluiceCommand {
         commandName: "cancel", abstract: "Cancel what of a batch has not ended.",
         discussion: "Requests that run are told to stop. What was answered stays answered.")
 
-    @Argument(help: "The batch.")
-    var id: Int32
-    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var batch: BatchTarget
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let queue = try await Session.open(database).queue
-        let cancelled = try await queue.cancelBatch(id)
-        guard let progress = try await queue.progress(of: id) else { throw BatchShown.missing(id) }
+        let queue = try await batch.open()
+        let cancelled = try await queue.cancelBatch(batch.id)
+        let progress = try await batch.progress(in: queue)
         if console.options.isJSON {
             try console.show(BatchShown.facts(progress))
         } else {
             try console.show([
                 // It may have ended of this very call by now.
                 progress.hasEnded && cancelled == 0
-                    ? "Batch \(id) had ended before."
+                    ? "Batch \(batch.id) had ended before."
                     : "\(HumanFormat.count(Int64(cancelled))) requests were cancelled; those that run are told to stop."
             ])
         }
@@ -103,18 +97,16 @@ struct BatchResultsCommand: SluiceCommand {
         commandName: "results", abstract: "Write the results of a batch that are there by now.",
         discussion: "Without --output and --errors the answers go to standard output.")
 
-    @Argument(help: "The batch.")
-    var id: Int32
+    @OptionGroup var batch: BatchTarget
     @OptionGroup var files: BatchFiles
-    @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let queue = try await Session.open(database).queue
-        guard let progress = try await queue.progress(of: id) else { throw BatchShown.missing(id) }
+        let queue = try await batch.open()
+        let progress = try await batch.progress(in: queue)
         var files = files
         if !files.areWanted { files.answers = "-" }
-        try await files.write(id, total: progress.loaded, of: queue, console)
+        try await files.write(batch.id, total: progress.loaded, of: queue, console)
         return .ok
     }
 }

@@ -54,7 +54,7 @@ extension CommandFailure {
                 fix: "Check that the database runs and can be reached, then try again.")
         case (_, "42501"?):
             self.init(.noPermission, Self.sentence(error), fix: "Use a database role that owns the schema sluice.")
-        case (_, "25006"?):
+        case (_, "25006"?), (_, "53100"?):
             self.init(QueueError(error))
         case (_, let state?) where state.hasPrefix("53") || state.hasPrefix("57P"):
             self.init(.unavailable, Self.sentence(error), fix: "Try again when the database has recovered.")

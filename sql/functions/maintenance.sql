@@ -158,7 +158,8 @@ begin
     get diagnostics v_count = row_count;
     delete from sluice.idempotency i where i.created_at < now() - interval '24 hours'
         and exists (select from sluice.result r where r.id = i.job_id);
+    delete from sluice.attempt_sample a where a.at < clock_timestamp() - interval '2 minutes';
     return v_count;
 end $$;
 comment on function sluice.tidy() is
-    'Removes what ended jobs no longer need: placements, and idempotency keys older than a day.';
+    'Removes what ended jobs no longer need: placements, and idempotency keys older than a day; and samples no controller took.';

@@ -96,7 +96,8 @@ extension FleetVerb {
                 "select sluice.set_strategy($1::text, $2::text::sluice.routing_strategy, why => $3::text)")
         case .setTier: Statement("set_tier", "select sluice.set_tier($1::text, $2::int, why => $3::text)")
         case .rollout:
-            Statement("rollout", "select sluice.rollout($1::text, over => $2::text, gates => $3::int[], why => $4::text)")
+            Statement(
+                "rollout", "select sluice.rollout($1::text, over => $2::text, gates => $3::int[], why => $4::text)")
         case .promote: Statement("promote", "select sluice.promote($1::text, why => $2::text)")
         case .rollback: Statement("rollback", "select sluice.rollback($1::text, why => $2::text)")
         case .pauseRollout: Statement("pause_rollout", "select sluice.pause_rollout($1::text, why => $2::text)")

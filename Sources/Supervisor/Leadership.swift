@@ -85,7 +85,8 @@ struct Leadership: Sendable {
             if settings.isSteering {
                 group.addTask {
                     let controller = Controller(
-                        queue: Queue(connection), name: "\(settings.host), process \(getpid())", interval: settings.steeringInterval,
+                        queue: Queue(connection), name: "\(settings.host), process \(getpid())",
+                        interval: settings.steeringInterval,
                         logger: logger)
                     await controller.run(wakes)
                     // Whoever is not obeyed any more does not lead.

@@ -61,26 +61,31 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
-                    _ = try await queue.queue.enqueue(
-                        model: "echo", payloads: Array(repeating: Self.payload, count: 500), priority: .normal,
-                        tenant: "default")
                     do {
+                        _ = try await queue.queue.enqueue(
+                            model: "echo", payloads: Array(repeating: Self.payload, count: 500), priority: .normal,
+                            tenant: "default")
                         try await eventually("the queue runs low") {
                             try await count(queue, "select count(*) from sluice.ready") < 500
                         }
-                    } catch is CancellationError { return }
+                    } catch {
+                        if !Task.isCancelled { throw error }
+                    }
                 }
             }
             try await body()
             group.cancelAll()
-            do { try await group.waitForAll() } catch is CancellationError {}
+            try await group.waitForAll()
         }
     }
 
     /// Everything that was asked for is answered, and nobody was told of a failure.
     private func expectNothingFailed(_ queue: RunningQueue) async throws {
         try await eventually("everything is answered") {
-            try await count(queue, "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)") == 0
+            try await count(
+                queue,
+                "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)")
+                == 0
         }
         #expect(try await count(queue, "select count(*) from sluice.result where state <> 'succeeded'") == 0)
         #expect(try await queue.queue.invariantViolations().filter { $0.violations != 0 }.isEmpty)
@@ -110,7 +115,9 @@ import Testing
             }
             let all = try await decisions(queue, "echo-2", kinds: "opened probing ramped closed")
             let start = try #require(all.lastIndex { $0.contains("probing →") || $0.contains("probing → 1%") })
-            let words = ["probing → 1%", "1% → 5%", "5% → 10%", "10% → 25%", "25% → 50%", "50% → 100%", "100% → closed"]
+            let words = [
+                "probing → 1%", "1% → 5%", "5% → 10%", "10% → 25%", "25% → 50%", "50% → 100%", "100% → closed",
+            ]
             #expect(all[start...].count == words.count, "\(all)")
             for (reason, word) in zip(all[start...], words) { #expect(reason.contains(word), "\(reason)") }
             #expect(all.first?.contains("failures in a row") == true, "\(all)")
@@ -204,10 +211,12 @@ import Testing
                     try await eventually("it is isolated") {
                         try await !decisions(queue, "echo-2", kinds: "opened").isEmpty
                     }
-                    let status = "select breaker || ' ' || open_until || ' ' || share_percent from sluice.deployment_status where deployment = 'echo-2'"
+                    let status =
+                        "select breaker || ' ' || open_until || ' ' || share_percent from sluice.deployment_status where deployment = 'echo-2'"
                     let before = try await text(queue, status)
                     let leader = try #require(
-                        try await text(queue, "select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
+                        try await text(
+                            queue, "select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
                     let process = try #require(pid_t(leader))
                     let workers = try await count(queue, "select max(id) from sluice.worker")
                     #expect(kill(process, SIGKILL) == 0)
@@ -218,7 +227,8 @@ import Testing
                     try await eventually("both deployments have workers again, and work goes on") {
                         let ready = try await count(
                             queue,
-                            "select count(distinct deployment_id) from sluice.worker where id > \(workers) and ended_at is null")
+                            "select count(distinct deployment_id) from sluice.worker where id > \(workers) and ended_at is null"
+                        )
                         let done = try await count(queue, "select count(*) from sluice.result")
                         return ready == 2 && done > results + 200
                     }

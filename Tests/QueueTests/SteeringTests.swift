@@ -110,7 +110,9 @@ import Testing
         let other = try await corner.worker(of: names[1])
         #expect(try await corner.claim(other, 100).count == 19)
         // With nothing to claim, the wish stays.
-        #expect(try await corner.queue.steer(epoch: epoch, try await orders(corner) { $0.deployments[0].wantsProbe = true }))
+        #expect(
+            try await corner.queue.steer(epoch: epoch, try await orders(corner) { $0.deployments[0].wantsProbe = true })
+        )
         #expect(try await corner.claim(two, 8).isEmpty)
         try await corner.enqueue(2)
         #expect(try await corner.claim(two, 8).count == 1)

@@ -40,6 +40,8 @@ extension LatencyHistogram {
     /// A histogram of these bins; those that do not exist are left out.
     package init(counts: some Sequence<(bin: Int, count: Int)>) {
         self.init()
-        for (bin, count) in counts where 0..<Self.binCount ~= bin { record(Self.upperEdge(of: bin) * 0.999, count: count) }
+        for (bin, count) in counts where 0..<Self.binCount ~= bin {
+            record(Self.upperEdge(of: bin) * 0.999, count: count)
+        }
     }
 }

@@ -22,7 +22,8 @@ package enum SQLFiles {
         Migration(version: 8, name: "0008_limits", sql: PackageResources._008_limits_sql),
         Migration(version: 9, name: "0009_files", sql: PackageResources._009_files_sql),
         Migration(version: 10, name: "0010_batches", sql: PackageResources._010_batches_sql),
-        Migration(version: 11, name: "0011_database_life", sql: PackageResources._011_database_life_sql),
+        Migration(version: 11, name: "0011_controller", sql: PackageResources._011_controller_sql),
+        Migration(version: 13, name: "0013_database_life", sql: PackageResources._013_database_life_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -45,6 +46,8 @@ package enum SQLFiles {
         ("file_batches", PackageResources.file_batches_sql),
         ("maintenance", PackageResources.maintenance_sql),
         ("fleet", PackageResources.fleet_sql),
+        ("controller", PackageResources.controller_sql),
+        ("rollouts", PackageResources.rollouts_sql),
         ("roles", PackageResources.roles_sql),
         ("invariants", PackageResources.invariants_sql),
     ]

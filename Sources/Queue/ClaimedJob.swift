@@ -26,4 +26,6 @@ package struct ClaimedJob: Sendable {
     package var isStreaming: Bool
     /// The request, UTF-8 JSON.
     package var payload: [UInt8]
+    /// The stage of its deployment's traffic it was claimed in.
+    package var stage: Int32 = 0
 }

@@ -7,8 +7,9 @@ package enum FleetVerb: Sendable {
     case isolate(String, force: Bool)
     /// Takes a deployment out of the traffic and ends its workers when they have finished what they hold.
     case drain(String, force: Bool)
-    /// Gives an isolated or drained deployment its part of the traffic back.
-    case restore(String)
+    /// Gives a deployment that was isolated or drained, or whose breaker is open, its part of the traffic back: at once, or
+    /// `byRamp` in the judged steps of the controller.
+    case restore(String, byRamp: Bool)
     /// A deployment claims nothing, and the jobs of its part wait.
     case pause(String)
     case resume(String)
@@ -22,6 +23,19 @@ package enum FleetVerb: Sendable {
     case setStrategy(model: String, strategy: String)
     /// Which tier a deployment is in, 0 to 100.
     case setTier(String, tier: Int32)
+    /// Lets a deployment take the place of another of its model (nil: of the one that serves) in judged steps, with waits
+    /// for an operator at the percentages `gates`.
+    case rollout(String, over: String?, gates: [Int32])
+    /// Gives the new version of a model's rollout everything.
+    case promote(model: String)
+    /// Takes the new version of a model's rollout out.
+    case rollback(model: String)
+    /// A model's rollout takes no further step.
+    case pauseRollout(model: String)
+    case resumeRollout(model: String)
+    /// When deployments of a model are isolated and how they come back: UTF-8 JSON, an object of what
+    /// `sluice.set_policy` knows.
+    case setPolicy(model: String, policy: [UInt8])
     /// Queues failed and quarantined jobs again, the oldest first; of all models for nil.
     case retryDead(model: String?, atMost: Int32)
     /// Cancels jobs that match everything given, the oldest first; at least one thing has to be given.
@@ -69,7 +83,7 @@ extension FleetVerb {
         switch self {
         case .isolate: Statement("isolate", "select sluice.isolate($1::text, force => $2::boolean, why => $3::text)")
         case .drain: Statement("drain", "select sluice.drain($1::text, force => $2::boolean, why => $3::text)")
-        case .restore: Statement("restore", "select sluice.restore($1::text, why => $2::text)")
+        case .restore: Statement("restore", "select sluice.restore($1::text, ramp => $2::boolean, why => $3::text)")
         case .pause: Statement("pause", "select sluice.pause($1::text, why => $2::text)")
         case .resume: Statement("resume", "select sluice.resume($1::text, why => $2::text)")
         case .swap: Statement("swap", "select sluice.swap($1::text, $2::text, force => $3::boolean, why => $4::text)")
@@ -81,6 +95,15 @@ extension FleetVerb {
                 "set_strategy",
                 "select sluice.set_strategy($1::text, $2::text::sluice.routing_strategy, why => $3::text)")
         case .setTier: Statement("set_tier", "select sluice.set_tier($1::text, $2::int, why => $3::text)")
+        case .rollout:
+            Statement(
+                "rollout", "select sluice.rollout($1::text, over => $2::text, gates => $3::int[], why => $4::text)")
+        case .promote: Statement("promote", "select sluice.promote($1::text, why => $2::text)")
+        case .rollback: Statement("rollback", "select sluice.rollback($1::text, why => $2::text)")
+        case .pauseRollout: Statement("pause_rollout", "select sluice.pause_rollout($1::text, why => $2::text)")
+        case .resumeRollout: Statement("resume_rollout", "select sluice.resume_rollout($1::text, why => $2::text)")
+        case .setPolicy:
+            Statement("set_policy", "select sluice.set_policy($1::text, $2::json::jsonb, why => $3::text)")
         case .retryDead: Statement("retry_dead", "select sluice.retry_dead($1::text, $2::int, why => $3::text)")
         case .cancelWhere:
             Statement(
@@ -95,10 +118,16 @@ extension FleetVerb {
 
     fileprivate func bind(_ parameters: inout Parameters) {
         switch self {
-        case .isolate(let name, let force), .drain(let name, let force):
+        case .isolate(let name, let flag), .drain(let name, let flag), .restore(let name, let flag):
             parameters.append(name)
-            parameters.append(force)
-        case .restore(let name), .pause(let name), .resume(let name): parameters.append(name)
+            parameters.append(flag)
+        case .pause(let name), .resume(let name), .promote(let name), .rollback(let name), .pauseRollout(let name),
+            .resumeRollout(let name):
+            parameters.append(name)
+        case .rollout(let name, let baseline, let gates):
+            parameters.append(name)
+            parameters.append(baseline)
+            parameters.append(gates)
         case .swap(let old, let new, let force):
             parameters.append(old)
             parameters.append(new)
@@ -106,9 +135,9 @@ extension FleetVerb {
         case .scale(let name, let number), .setTier(let name, let number):
             parameters.append(name)
             parameters.append(number)
-        case .setWeights(let model, let weights):
+        case .setWeights(let model, let json), .setPolicy(let model, let json):
             parameters.append(model)
-            parameters.append(JSONText(weights))
+            parameters.append(JSONText(json))
         case .setStrategy(let model, let strategy):
             parameters.append(model)
             parameters.append(strategy)

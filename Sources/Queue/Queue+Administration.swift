@@ -12,6 +12,8 @@ package struct DeploymentRequest: Sendable {
     /// 1 to 4,096.
     package var slots: Int32 = 8
     package var version = "1"
+    /// Whether a new one is to have no traffic until it is restored or rolled out.
+    package var isIsolated = false
 
     package init(model: String, name: String, backend: String) {
         self.model = model
@@ -51,7 +53,7 @@ extension Queue {
         "put_model", "select sluice.put_model($1::text, $2::int, $3::int, $4::int, $5::int)")
     private static let putDeploymentStatement = Statement(
         "put_deployment",
-        "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text)")
+        "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text, $8::boolean)")
     private static let overviewStatement = Statement("overview", "select * from sluice.overview()")
     private static let wantedStatement = Statement(
         "wanted_workers",
@@ -86,6 +88,7 @@ extension Queue {
             $0.append(request.workers)
             $0.append(request.slots)
             $0.append(request.version)
+            $0.append(request.isIsolated)
         }
     }
 

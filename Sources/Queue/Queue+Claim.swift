@@ -9,6 +9,8 @@ package struct Claim: Sendable {
     package var emptyFloors: [Int64]
     /// Changes when the share of the worker's deployment may have changed.
     package var share: Int64
+    /// The stage of the deployment's traffic its jobs are judged in.
+    package var stage: Int32
 
     /// Per priority, the largest key among the jobs; nil where there is none.
     package var largestKeys: [Int64?] {
@@ -40,16 +42,18 @@ extension Queue {
             $0.append(range.ceilings)
         }
         return try decoding { () throws(PostgresError) in
-            var claim = Claim(jobs: [], emptyFloors: [], share: 0)
+            var claim = Claim(jobs: [], emptyFloors: [], share: 0, stage: 0)
             claim.jobs.reserveCapacity(rows.count)
             for row in rows {
                 if row.isNull(0) {
                     claim.share = try row.decode(7)
                     claim.emptyFloors = try row.decode(12)
+                    claim.stage = try row.decode(13)
                 } else {
                     claim.jobs.append(try ClaimedJob(row))
                 }
             }
+            for index in claim.jobs.indices { claim.jobs[index].stage = claim.stage }
             return claim
         }
     }

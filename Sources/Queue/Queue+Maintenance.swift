@@ -19,7 +19,7 @@ package struct ReapedWorker: Sendable {
 
 extension Queue {
     private static let promoteStatement = Statement(
-        "promote", "select * from sluice.promote(coalesce($1::timestamptz, '-infinity'), $2::int)")
+        "promote_due", "select * from sluice.promote_due(coalesce($1::timestamptz, '-infinity'), $2::int)")
     private static let expireStatement = Statement("expire", "select sluice.expire($1::int)")
     private static let reapStatement = Statement("reap", "select * from sluice.reap()")
     private static let sweepStatement = Statement("sweep", "select sluice.sweep()")

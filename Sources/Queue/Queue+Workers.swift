@@ -1,3 +1,4 @@
+package import Domain
 internal import Postgres
 
 /// What a worker hosts, as told when it registered.
@@ -36,6 +37,46 @@ package struct HeartbeatReply: Sendable {
     package var cancelled: [Int64]
     /// Whether suspects wait and this worker is the one to run them.
     package var suspects: Bool
+    /// How long ago the controller last decided, by the database's clock; nil: never.
+    package var decided: Duration?
+    /// Whether the worker's own breaker may hold it back: others would take its jobs.
+    package var guards = false
+    /// Whether the worker is to ask its backend how it is.
+    package var healthWanted = false
+}
+
+/// What became of attempts since a worker last told, as its heartbeat carries it and the controller takes it.
+package struct AttemptSample: Sendable, Hashable {
+    /// The stage of the deployment's traffic they were claimed in.
+    package var stage: Int32
+    /// How many succeeded.
+    package var succeeded: Int32 = 0
+    /// How many failed, by class.
+    package var failed: [ErrorClass: Int32] = [:]
+    /// Outcomes, failures at the beginning, failures at the end, the longest run of failures.
+    package var run: [Int32] = [0, 0, 0, 0]
+    /// Bins of the histogram of the successes' latencies that hold anything.
+    package var latencyBins: [Int32] = []
+    /// Their counts.
+    package var latencyCounts: [Int32] = []
+    /// The longest rest the upstream asked for.
+    package var retryAfter: Duration?
+
+    /// An empty sample.
+    package init(stage: Int32) { self.stage = stage }
+}
+
+/// What a heartbeat says of its worker.
+package struct WorkerReport: Sendable {
+    /// Resident memory as a part of the limit; nil when unknown.
+    package var memory: Double?
+    /// What the backend says of itself; nil when it was not asked.
+    package var isWell: Bool?
+    /// What became of attempts; nil when none ended.
+    package var sample: AttemptSample?
+
+    /// A report that says nothing.
+    package init() {}
 }
 
 /// What became of the leases of a worker that ended.
@@ -53,7 +94,12 @@ extension Queue {
         "worker_start", "select * from sluice.worker_start($1::text, $2::text, $3::int, $4::boolean)")
     private static let attachStatement = Statement(
         "worker_attach", "select sluice.worker_attach($1::bigint, $2::boolean, $3::bigint[])")
-    private static let heartbeatStatement = Statement("heartbeat", "select * from sluice.heartbeat($1, $2)")
+    private static let heartbeatStatement = Statement(
+        "heartbeat",
+        """
+        select * from sluice.heartbeat($1, $2, $3::double precision::real, $4, $5, $6, $7::text[]::sluice.error_class[], $8, $9,
+            $10, $11, $12)
+        """)
     private static let drainingStatement = Statement("worker_draining", "select sluice.worker_draining($1)")
     private static let endedStatement = Statement(
         "worker_ended",
@@ -89,14 +135,31 @@ extension Queue {
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 
-    /// Renews the lease of everything `worker` runs.
-    package func heartbeat(worker: Int64, inFlight: [Int64]) async throws(QueueError) -> HeartbeatReply {
+    /// Renews the lease of everything `worker` runs, and tells what became of its attempts.
+    package func heartbeat(
+        worker: Int64, inFlight: [Int64], report: WorkerReport = WorkerReport()
+    ) async throws(QueueError) -> HeartbeatReply {
+        let failed = report.sample?.failed.sorted { $0.key.rawValue < $1.key.rawValue }
         let rows = try await call(Self.heartbeatStatement) {
             $0.append(worker)
             $0.append(inFlight)
+            $0.append(report.memory)
+            $0.append(report.isWell)
+            $0.append(report.sample?.stage)
+            $0.append(report.sample?.succeeded)
+            $0.append(failed?.map(\.key.rawValue))
+            $0.append(failed?.map(\.value))
+            $0.append(report.sample?.run)
+            $0.append(report.sample?.latencyBins)
+            $0.append(report.sample?.latencyCounts)
+            $0.append(report.sample?.retryAfter?.wholeMilliseconds)
         }
         return try first(of: rows) { row throws(PostgresError) in
-            HeartbeatReply(wanted: try row.decodeWord(0), cancelled: try row.decode(1), suspects: try row.decode(2))
+            let decided: Int64? = try row.decode(3)
+            return HeartbeatReply(
+                wanted: try row.decodeWord(0), cancelled: try row.decode(1), suspects: try row.decode(2),
+                decided: decided.map { .milliseconds(max(0, $0)) }, guards: try row.decode(4),
+                healthWanted: try row.decode(5))
         }
     }
 

@@ -20,6 +20,8 @@ package struct QueueError: Error, Sendable, CustomStringConvertible {
         case batchClosed = "SL011"
         /// It would leave a model's jobs with nobody to run them, and was not forced.
         case nobodyServes = "SL030"
+        /// Another supervisor leads: this one's epoch is over.
+        case superseded = "SL031"
         /// The database is away or refuses: trying again later may work.
         case unavailable
         /// The schema is not there, older or newer than this program.

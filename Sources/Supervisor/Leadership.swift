@@ -1,4 +1,5 @@
 import Fleet
+import Glibc
 import Logging
 import Postgres
 import Queue
@@ -64,9 +65,16 @@ struct Leadership: Sendable {
     /// Returns when the connection is lost.
     private func lead(on connection: Connection) async throws {
         try await connection.listen("sluice_fleet")
+        try await connection.listen("sluice_sample")
         let (looks, look) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withDiscardingTaskGroup { group in
-            group.addTask { for await _ in connection.notifications { look.yield() } }
+            group.addTask {
+                for await notification in connection.notifications {
+                    wake.yield()
+                    if notification.channel == "sluice_fleet" { look.yield() }
+                }
+            }
             group.addTask {
                 while !Task.isCancelled {
                     look.yield()
@@ -74,6 +82,17 @@ struct Leadership: Sendable {
                 }
             }
             group.addTask { await watch(connection, looks) }
+            if settings.isSteering {
+                group.addTask {
+                    let controller = Controller(
+                        queue: Queue(connection), name: "\(settings.host), process \(getpid())",
+                        interval: settings.steeringInterval,
+                        logger: logger)
+                    await controller.run(wakes)
+                    // Whoever is not obeyed any more does not lead.
+                    if !Task.isCancelled { connection.close() }
+                }
+            }
             if settings.isMaintaining {
                 group.addTask { await Maintenance(database: database, logger: logger).run() }
             }

@@ -52,6 +52,10 @@ extension Supervisor {
         package var campaignInterval = Duration.seconds(1)
         /// Whether this supervisor does the queue's maintenance while it leads.
         package var isMaintaining = true
+        /// Whether this supervisor steers the fleet while it leads: isolates what fails, and brings it back.
+        package var isSteering = true
+        /// How often it looks at the fleet when nobody tells of failures.
+        package var steeringInterval = Duration.seconds(1)
         /// Least severe level workers log.
         package var workerLogLevel = Logger.Level.info
 

@@ -56,21 +56,24 @@ extension WorkLoop {
         _ job: ClaimedJob, _ outcome: BackendOutcome, reason known: WorkerMachine.StopReason?, began: Duration
     ) {
         let now = now
-        let (isFirstEnd, wantsClaim, result) = state.withLock { state -> (Bool, Bool, AttemptResult?) in
+        let (isFirstEnd, wantsClaim, isNews, result) = state.withLock { state -> (Bool, Bool, Bool, AttemptResult?) in
             guard let (held, reason) = state.machine.ended(job.id, at: now),
                 let result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
-            else { return (false, false, nil) }
+            else { return (false, false, false, nil) }
             switch result.outcome {
             case .succeeded: state.counters.succeeded += 1
             case .retried: state.counters.retried += 1
             default: state.counters.failed += 1
             }
             state.ends.append(result)
-            return (state.ends.count == 1, state.machine.wantsClaim, result)
+            let isFirstEnd = state.ends.count == 1
+            let isNews = note(result, of: job, outcome, latency: now - began, at: now, &state)
+            return (isFirstEnd, state.machine.wantsClaim, isNews, result)
         }
         if let result { logEnd(job, result, after: now - began) }
         if isFirstEnd { endSignal.raise() }
         if wantsClaim { claimSignal.raise() }
+        if isNews { beatSignal.raise() }
         if result?.errorClass == .fatal { backendFailed() }
     }
 

@@ -14,6 +14,7 @@ extension WorkLoop {
     /// Renews the leases, stops what is out of time, and notices a hung backend, until the worker has drained.
     func keepTime() async throws {
         var nextBeat = Duration.zero
+        var lastBeat = Duration.zero - Self.reportSpacing
         var saidDraining = false
         while !Task.isCancelled && !hasDrained {
             let isDraining = state.withLock { $0.drainRequestedAt != nil }
@@ -22,8 +23,11 @@ extension WorkLoop {
                 await sayDraining()
             }
             if now >= nextBeat {
+                lastBeat = now
                 try await beat()
-                nextBeat = now + settings.heartbeat
+                // Held back by its own breaker, it listens for the controller's word.
+                let isWaiting = state.withLock { $0.machine.allowance != nil || $0.ledger.isUrgent }
+                nextBeat = lastBeat + (isWaiting ? Self.reportSpacing : settings.heartbeat)
             }
             try checkTime()
             let holds = state.withLock { !$0.machine.isIdle || !$0.machine.hung.isEmpty }
@@ -31,8 +35,8 @@ extension WorkLoop {
                 holds ? min(Self.tick, max(.milliseconds(1), nextBeat - now)) : max(.milliseconds(1), nextBeat - now)
             let asleepAt = now
             await beatSignal.wait(atMost: pause)
-            // Woken early: somebody has a word for us.
-            if now - asleepAt < pause { nextBeat = .zero }
+            // Woken early: somebody has a word for us, or we have one for the controller.
+            if now - asleepAt < pause { nextBeat = min(nextBeat, lastBeat + Self.reportSpacing) }
         }
         let isFatal = state.withLock { $0.isFatal }
         if isFatal && !Task.isCancelled {
@@ -41,17 +45,21 @@ extension WorkLoop {
     }
 
     private func beat() async throws {
-        let inFlight = heldJobs
+        let sent = now
+        let (inFlight, report) = state.withLock { ($0.machine.heldJobs, self.report(&$0, at: sent)) }
         do {
-            let reply = try await queue.heartbeat(worker: registration.worker, inFlight: inFlight)
+            let reply = try await queue.heartbeat(worker: registration.worker, inFlight: inFlight, report: report)
             if reply.wanted == .exit { throw WorkerEnd(.declaredDead, "The database says this worker is dead.") }
             let now = now
             let (stop, given, isOtherPhase) = state.withLock { state in
-                let phase = state.machine.phase
+                let (phase, allowance) = (state.machine.phase, state.machine.allowance)
                 let (stop, given) = state.machine.heartbeatReplied(reply, at: now)
                 giveBack(given, &state)
                 if reply.wanted == .drain && state.drainRequestedAt == nil { state.drainRequestedAt = now }
-                return (stop, given.count, state.machine.phase != phase)
+                heard(reply, sent: sent, &state)
+                return (
+                    stop, state.ends.count, state.machine.phase != phase || state.machine.allowance != allowance
+                )
             }
             self.stop(stop)
             if isOtherPhase { claimSignal.raise() }

@@ -1,5 +1,6 @@
 import BackendHost
 import Domain
+import Fleet
 import Lifeline
 import Logging
 import Queue
@@ -22,6 +23,16 @@ final class WorkLoop: Sendable {
         var graceEnded = false
         var isFatal = false
         var hungAt: Duration?
+        var ledger = OutcomeLedger()
+        var guardian = WorkerGuard(at: .zero)
+        /// Whether the worker's own breaker may hold it back.
+        var isGuarding = false
+        /// When the last report was sent.
+        var toldAt = Duration.zero
+        /// The last stage whose first success was told at once.
+        var toldStage: Int32?
+        /// What the backend said of itself since the last report.
+        var isWell: Bool?
         var counters = Counters()
     }
 
@@ -46,6 +57,7 @@ final class WorkLoop: Sendable {
     let claimSignal = Signal()
     let endSignal = Signal()
     let beatSignal = Signal()
+    let healthSignal = Signal()
     private let epoch = ContinuousClock.now
 
     init(
@@ -101,6 +113,7 @@ final class WorkLoop: Sendable {
             group.addTask { try await self.claimJobs() }
             group.addTask { try await self.finishJobs() }
             group.addTask { try await self.keepTime() }
+            group.addTask(executorPreference: globalConcurrentExecutor) { await self.askHealth() }
             do {
                 // Not `waitForAll`, which keeps an error to itself until the others have ended, too.
                 while try await group.next() != nil {}
@@ -173,5 +186,6 @@ final class WorkLoop: Sendable {
             return state.idleLanes
         }
         for lane in idle { lane.resume() }
+        healthSignal.raise()
     }
 }

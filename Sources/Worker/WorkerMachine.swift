@@ -63,6 +63,8 @@ package struct WorkerMachine: Sendable {
     package private(set) var phase = Phase.running
     /// Jobs whose backend did not stop in time. They are never finished by this process.
     package private(set) var hung: [Int64] = []
+    /// How many jobs it may hold at most, while something holds it back; nil for no such bound.
+    package var allowance: Int?
 
     private let limits: Limits
     private var held: [Int64: Held] = [:]
@@ -102,9 +104,11 @@ package struct WorkerMachine: Sendable {
     private var room: Int? {
         guard phase == .running, !isClaiming, hung.isEmpty else { return nil }
         let wanted = limits.slots - running + min(limits.buffer, pace.jobsPerClaim) - buffered
-        let room = min(wanted, limits.slots + limits.buffer + limits.ends - held.count)
+        let room = min(
+            wanted, limits.slots + limits.buffer + limits.ends - held.count, allowance.map { $0 - held.count } ?? .max)
         // With everything busy, wait until a good part has come free: a claim costs about the same for one job as for many.
-        let least = running == 0 && buffered == 0 ? 1 : min(limits.slots, max(1, pace.jobsPerClaim / 4))
+        let isFree = running == 0 && buffered == 0 || allowance != nil
+        let least = isFree ? 1 : min(limits.slots, max(1, pace.jobsPerClaim / 4))
         return room >= least ? room : nil
     }
 
@@ -222,6 +226,9 @@ package struct WorkerMachine: Sendable {
         phase = .draining
         return releaseBuffer()
     }
+
+    /// Something holds the worker back. Returns what had not started, to give back.
+    package mutating func heldBack() -> [(ClaimedJob, StopReason?)] { releaseBuffer() }
 
     /// The grace of the drain is over. Returns the jobs to stop; they are given back unharmed.
     package mutating func drainGraceEnded(at now: Duration) -> [Int64] {

@@ -28,6 +28,9 @@ package struct WorkerSettings: Sendable {
     /// How long it waits for a notification before it looks by itself.
     package var pollInterval = Duration.seconds(2)
 
+    /// Tells its resident memory as a part of the limit; nil without a limit.
+    package var memory: @Sendable () -> Double? = { nil }
+
     package init(database: ConnectionConfiguration, deployment: String, host: String, backendDirectories: [String]) {
         self.database = database
         self.deployment = deployment

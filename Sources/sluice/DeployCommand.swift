@@ -38,6 +38,9 @@ struct DeployCommand: SluiceCommand {
     @Option(help: "How often a request may fail before it is given up, 1 to 100; 5 for a new model.")
     var maxAttempts: Int32?
 
+    @Flag(help: "A new one gets no traffic until `sluice admin rollout` or `restore`.")
+    var isolated = false
+
     @Flag(help: "Do not look at the backend's file here.")
     var skipInspection = false
 
@@ -68,6 +71,7 @@ struct DeployCommand: SluiceCommand {
         request.workers = workers
         request.slots = slots
         request.version = versionName
+        request.isIsolated = isolated
         try await session.queue.putDeployment(request)
 
         var facts = FactList()

@@ -54,7 +54,7 @@ import Testing
         #expect(try await corner.claim(sound, 100).count == 90)
         // What it holds it may end.
         #expect(try await corner.finish(sick, first[0], .succeeded))
-        try await perform(corner, .restore(names[0]))
+        try await perform(corner, .restore(names[0], byRamp: false))
         let shares = try await buckets(corner)
         #expect(shares[names[0]]?.count == 7_000 && shares[names[1]]?.count == 3_000)
     }
@@ -79,7 +79,7 @@ import Testing
         try await perform(corner, .scale(names[1], workers: 3))
         try await perform(corner, .drain(names[1], force: false))
         #expect(try await wanted() == 0)
-        try await perform(corner, .restore(names[1]))
+        try await perform(corner, .restore(names[1], byRamp: false))
         #expect(try await wanted() == 3)
     }
 
@@ -126,7 +126,7 @@ import Testing
             let name = names[Int.random(in: 0..<4, using: &random)]
             switch Int.random(in: 0..<4, using: &random) {
             case 0: try await perform(corner, .isolate(name, force: true))
-            case 1: try await perform(corner, .restore(name))
+            case 1: try await perform(corner, .restore(name, byRamp: false))
             case 2: try await perform(corner, .drain(name, force: true))
             default:
                 weights[name] = Int.random(in: 1...500, using: &random)

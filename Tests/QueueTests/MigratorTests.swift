@@ -112,7 +112,7 @@ struct SchemaTests {
         #expect(silent == [])
     }
 
-    @Test(arguments: ["claim", "finish", "heartbeat", "promote", "cancel"])
+    @Test(arguments: ["claim", "finish", "heartbeat", "promote_due", "cancel"])
     func `a hot function has its plans pinned`(name: String) async throws {
         let settings: [String] = try await Corner.connect().values(
             "select unnest(p.proconfig) from pg_proc p where p.oid = 'sluice.\(name)'::regproc")

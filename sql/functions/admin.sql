@@ -29,8 +29,10 @@ begin
 end $$;
 comment on function sluice.put_model is 'Adds a model, or changes its limits.';
 
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.put_deployment(text, text, text, json, int, int, text);
 create or replace function sluice.put_deployment(p_model text, p_name text, p_backend text, p_config json default '{}',
-    p_workers int default 1, p_slots int default 8, p_version text default '1')
+    p_workers int default 1, p_slots int default 8, p_version text default '1', p_isolated boolean default false)
 returns int language plpgsql as $$
 declare
     v_model int := sluice.model_id_of(p_model);
@@ -55,10 +57,12 @@ begin
         end loop;
         -- Where weights count, a newcomer gets no traffic until it is given some.
         insert into sluice.deployment
-            (id, model_id, name, backend, config, workers, slots, version, virtual_time, share, weight)
+            (id, model_id, name, backend, config, workers, slots, version, virtual_time, share, weight, state, state_reason)
         overriding system value
         select v_id, v_model, p_name, p_backend, p_config, p_workers, p_slots, p_version, v_virtual, '{}',
-            case when m.strategy in ('weighted', 'health_weighted', 'fastest') then 0 else 100 end
+            case when m.strategy in ('weighted', 'health_weighted', 'fastest') then 0 else 100 end,
+            case when p_isolated then 'isolated' else 'serving' end::sluice.deployment_state,
+            case when p_isolated then 'declared so' else '' end
         from sluice.model m where m.id = v_model;
         perform pg_advisory_xact_lock(7022, v_model);
         perform sluice.divide(v_model);
@@ -69,7 +73,7 @@ begin
     return v_id;
 end $$;
 comment on function sluice.put_deployment is
-    'Adds a deployment of a model, or changes it; its workers are replaced where the change needs it.';
+    'Adds a deployment of a model, or changes it; its workers are replaced where the change needs it. A new one that is isolated gets no traffic until it is restored or rolled out.';
 
 -- It returns a sentence now.
 drop function if exists sluice.scale(text, int);

@@ -8,7 +8,8 @@ create or replace function sluice.claim(
     p_worker bigint, p_limit int, p_floors bigint[], p_wait_ms int, p_ceilings bigint[] default null)
 returns table (
     id bigint, attempt smallint, failures smallint, crashes smallint, max_attempts smallint, kind sluice.job_kind,
-    priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[])
+    priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[],
+    stage int)
 language plpgsql
 -- Planning was 0.38 of a 0.46 ms call, and one plan is right whatever the statistics of a fresh table say.
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -17,6 +18,12 @@ as $$
 #variable_conflict use_column
 declare
     v_model int;
+    v_deployment int;
+    v_stage int;
+    v_limit int := p_limit;
+    v_floors bigint[] := coalesce(p_floors, '{0,0,0,0,0}');
+    v_ceilings bigint[] := p_ceilings;
+    v_is_probe boolean := false;
     v_share int4multirange;
     v_low smallint;
     v_high smallint;
@@ -40,8 +47,8 @@ begin
     end if;
     select d.model_id, case when upper(d.share) - lower(d.share) > 0 and d.share <> int4multirange(range_merge(d.share))
             then d.share end, lower(d.share), upper(d.share), d.paused, w.state, d.virtual_time, m.waiter,
-        d.xmin::text::bigint
-    into v_model, v_share, v_low, v_high, v_paused, v_state, v_virtual, v_waiter, v_version
+        d.xmin::text::bigint, d.id, d.stage
+    into v_model, v_share, v_low, v_high, v_paused, v_state, v_virtual, v_waiter, v_version, v_deployment, v_stage
     from sluice.worker w
     join sluice.deployment d on d.id = w.deployment_id
     join sluice.model m on m.id = d.model_id
@@ -61,17 +68,32 @@ begin
         coalesce(pg_sequence_last_value(v_virtual[1]), 0), coalesce(pg_sequence_last_value(v_virtual[2]), 0),
         coalesce(pg_sequence_last_value(v_virtual[3]), 0), coalesce(pg_sequence_last_value(v_virtual[4]), 0),
         coalesce(pg_sequence_last_value(v_virtual[5]), 0)];
+    if v_low is null and not v_paused then
+        -- Without a share it may still have to prove itself by one job. Of two claims at once the second waits here for the
+        -- first, and finds that there is none left for it.
+        update sluice.deployment_health h set probe_wanted = false, probe_job = null, probe_at = clock_timestamp()
+        where h.deployment_id = v_deployment and h.probe_wanted;
+        v_is_probe := found;
+        if v_is_probe then
+            v_low := 0;
+            v_high := 10000;
+            v_limit := 1;
+            v_floors := '{0,0,0,0,0}';
+            v_ceilings := null;
+        end if;
+    end if;
     if v_paused or v_low is null then
         return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
-            null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now;
+            null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now,
+            v_stage;
         return;
     end if;
 
     -- The lateral subquery is pulled lazily: a lower priority is looked at, and locked, only when those above it gave less
-    -- than p_limit. Rows are found by place and id: a join on the key could fall into a sequential scan.
+    -- than v_limit. Rows are found by place and id: a join on the key could fall into a sequential scan.
     with c as materialized (
         select x.place, x.id
-        from unnest(coalesce(p_floors, '{0,0,0,0,0}'::bigint[]), coalesce(p_ceilings, array_fill(v_end, array[5])))
+        from unnest(v_floors, coalesce(v_ceilings, array_fill(v_end, array[5])))
             with ordinality f(floor, ceiling, level)
         cross join lateral (
             select r.ctid as place, r.id
@@ -79,9 +101,9 @@ begin
             where r.model_id = v_model and r.priority = (f.level - 1)::smallint and r.key >= f.floor
                 and r.key < f.ceiling and r.bucket >= v_low and r.bucket < v_high and (v_share is null or v_share @> r.bucket::int)
             order by r.key, r.id
-            limit p_limit
+            limit v_limit
             for update skip locked) x
-        limit p_limit
+        limit v_limit
     ), d as (
         delete from sluice.ready r
         where r.ctid = any (array(select c.place from c)) and r.id = any (array(select c.id from c))
@@ -102,6 +124,10 @@ begin
     into v_ids, v_attempts, v_failures, v_crashes, v_priorities, v_keys, v_claimed
     from (select l.* from l order by l.priority, l.key, l.id) l;
 
+    if v_is_probe then
+        update sluice.deployment_health h set probe_wanted = v_ids is null, probe_job = v_ids[1]
+        where h.deployment_id = v_deployment;
+    end if;
     if v_ids is not null then
         for level in 1..5 loop
             -- Read again: of two claims at once the one with the smaller keys may be the last to come here.
@@ -113,21 +139,23 @@ begin
             select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
                 least((extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint, j.execution_ms),
                 (extract(epoch from clock_timestamp() - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
-                j.stream, j.payload, null::bigint[]
+                j.stream, j.payload, null::bigint[], null::int
             from unnest(v_ids, v_attempts, v_failures, v_crashes, v_priorities, v_keys)
                 l(id, attempt, failures, crashes, priority, key)
             join sluice.job j on j.id = l.id;
     end if;
     return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
-        null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now;
+        null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now,
+        v_stage;
 end $$;
 comment on function sluice.claim is
-    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then. The leases do not wait for the disk. SL010: the worker was declared dead.';
+    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
 
 create or replace function sluice.claim_suspect(p_worker bigint)
 returns table (
     id bigint, attempt smallint, failures smallint, crashes smallint, max_attempts smallint, kind sluice.job_kind,
-    priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[])
+    priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[],
+    stage int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -153,7 +181,7 @@ begin
         select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
             least((extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint, j.execution_ms),
             (extract(epoch from l.started_at - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
-            j.stream, j.payload, null::bigint[]
+            j.stream, j.payload, null::bigint[], null::int
         from sluice.running l join sluice.job j on j.id = l.id where l.id = v_id;
 end $$;
 comment on function sluice.claim_suspect is

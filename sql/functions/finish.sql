@@ -1,5 +1,38 @@
 -- Finishing: every outcome of every attempt, in batches, fenced by (job, attempt, worker).
 
+create or replace function sluice.failover_bucket(p_id bigint, p_model int, p_deployment int) returns smallint
+language plpgsql as $$
+-- Only buckets that none of the tried may claim: where shares overlap, the one that failed would be the first to take the
+-- job again.
+declare
+    v_tried int[] := array(select a.deployment_id from sluice.past_attempt a where a.id = p_id and a.outcome = 'retried')
+        || p_deployment;
+    v_open int4multirange := '{}';
+    v_share int4multirange;
+    v_range int4range;
+    v_place int;
+begin
+    for v_share in
+        select d.share from sluice.deployment d
+        where d.model_id = p_model and d.share <> '{}' and not d.paused and d.id <> all (v_tried)
+            and exists (select from sluice.worker w where w.deployment_id = d.id and w.ended_at is null and w.state = 'running')
+    loop
+        v_open := v_open + v_share;
+    end loop;
+    if v_open = '{}' then return null; end if;
+    for v_share in select d.share from sluice.deployment d where d.model_id = p_model and d.id = any (v_tried) loop
+        v_open := v_open - v_share;
+    end loop;
+    v_place := floor(random() * (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(v_open) r));
+    for v_range in select r from unnest(v_open) r loop
+        if v_place < upper(v_range) - lower(v_range) then return lower(v_range) + v_place; end if;
+        v_place := v_place - (upper(v_range) - lower(v_range));
+    end loop;
+    return null;
+end $$;
+comment on function sluice.failover_bucket(bigint, int, int) is
+    'A bucket that only deployments in service may claim which the job has not been tried on, drawn by their parts; null when there is none.';
+
 create or replace function sluice.finish(
     p_worker bigint,
     p_ids bigint[],
@@ -41,7 +74,9 @@ begin
             -- A worker is told to stop, not why: whether it was the deadline is for the database's clock to say.
             case when not r.cancel_requested or i.outcome not in ('cancelled', 'retried', 'released') then i.outcome
                 when exists (select from sluice.job j where j.id = r.id and j.deadline_at <= clock_timestamp())
-                then 'expired' else 'cancelled' end as outcome
+                then 'expired' else 'cancelled' end as outcome,
+            case when i.outcome = 'retried' and not r.cancel_requested
+                then sluice.failover_bucket(r.id, r.model_id, v_deployment) end as other_bucket
     ), e as (
         insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_class, prompt_tokens,
             completion_tokens, usage_estimated, error_message, body)
@@ -65,7 +100,7 @@ begin
             (due_at, id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
         select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
             d.priority, d.bucket, d.attempt, d.failures + 1, d.crashes
-        from d where d.outcome = 'retried' and d.delay_ms > 0
+        from d where d.outcome = 'retried' and d.delay_ms > 0 and d.other_bucket is null
     ), u as (
         -- Given back without a try: a suspect is as suspect as before.
         insert into sluice.suspect (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
@@ -75,9 +110,9 @@ begin
         -- Not count(place(…)): it returns void, which counts as nothing.
         select count(*) as again
         from d cross join lateral sluice.place(
-            d.id, sluice.virtual_time(d.model_id, d.priority, d.bucket), d.model_id, d.tenant_id, d.batch_id, d.priority,
-            d.bucket, d.attempt, (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)
-        where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and coalesce(d.delay_ms, 0) <= 0)
+            d.id, sluice.virtual_time(d.model_id, d.priority, coalesce(d.other_bucket, d.bucket)), d.model_id, d.tenant_id,
+            d.batch_id, d.priority, coalesce(d.other_bucket, d.bucket), d.attempt, (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)
+        where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and (coalesce(d.delay_ms, 0) <= 0 or d.other_bucket is not null))
     )
     select array_agg(d.id), array_agg(d.attempt), (select q.again from q) into v_done, v_attempts, v_again from d;
 
@@ -92,4 +127,4 @@ begin
     end if;
 end $$;
 comment on function sluice.finish is
-    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again after its delay; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';
+    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again: at once in the share of a deployment it has not been tried on, or, when there is none, after its delay; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';

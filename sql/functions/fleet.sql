@@ -23,6 +23,24 @@ create or replace function sluice.bucket_count(p_share int4multirange) returns i
 $$;
 comment on function sluice.bucket_count(int4multirange) is 'How many buckets a share has.';
 
+create or replace function sluice.in_traffic(p_model int) returns table (deployment_id int, percent int) language sql stable as $$
+    with s as (
+        select d.id, case d.state when 'serving' then 100 when 'ramping' then d.ramp_percent else 0 end as percent,
+            coalesce(h.breaker in ('open', 'probing') and not h.is_kept, false) as is_sick
+        from sluice.deployment d left join sluice.deployment_health h on h.deployment_id = d.id
+        where d.model_id = p_model
+    )
+    select s.id, case when s.is_sick and exists (select from s o where o.percent > 0 and not o.is_sick) then 0 else s.percent end
+    from s
+$$;
+comment on function sluice.in_traffic(int) is
+    'Which part of its traffic each deployment of a model may have, in percent, by its state. One whose breaker is open has none as long as another serves.';
+
+create or replace function sluice.first_step(p_model int) returns int language sql stable as $$
+    select coalesce((m.policy -> 'steps' ->> 0)::int, 1) from sluice.model m where m.id = p_model
+$$;
+comment on function sluice.first_step(int) is 'The percentage at which the ramps of a model begin.';
+
 create or replace function sluice.traffic(p_model int) returns table (deployment_id int, buckets int) language plpgsql stable as $$
 #variable_conflict use_column
 declare
@@ -32,8 +50,7 @@ declare
     v_part int;
 begin
     if v_strategy = 'least_busy' then
-        return query select d.id, case d.state when 'serving' then 10000 when 'ramping' then d.ramp_percent * 100 else 0 end
-            from sluice.deployment d where d.model_id = p_model;
+        return query select i.deployment_id, i.percent * 100 from sluice.in_traffic(p_model) i;
         return;
     end if;
     -- Tiers one after the other; all deployments are in one unless the strategy is priority. A tier that only ramps takes
@@ -41,10 +58,8 @@ begin
     for v_tier in
         with t as (
             select case v_strategy when 'priority' then d.tier else 0 end as tier, d.id,
-                case d.state when 'serving' then 100 when 'ramping' then d.ramp_percent else 0 end
-                    * case v_strategy when 'round_robin' then 1 else d.weight end as points,
-                case d.state when 'serving' then 100 when 'ramping' then d.ramp_percent else 0 end as percent
-            from sluice.deployment d where d.model_id = p_model
+                i.percent * case v_strategy when 'round_robin' then 1 else d.weight end as points, i.percent
+            from sluice.deployment d join sluice.in_traffic(p_model) i on i.deployment_id = d.id
         )
         select t.tier, array_agg(t.id order by t.id) as ids, array_agg(t.points order by t.id) as points,
             sum(t.points) as total, max(t.percent) as percent, t.tier = max(t.tier) over () as is_last
@@ -101,7 +116,7 @@ begin
     perform sluice.wake(p_model);
 end $$;
 comment on function sluice.divide(int) is
-    'Gives every deployment of a model the buckets it should have, moving as few as possible. Claims see it at once.';
+    'Gives every deployment of a model the buckets it should have by what is declared, moving as few as possible. Claims see it at once. For verbs, which must work without a controller; a controller that knows better divides anew.';
 
 create or replace function sluice.actor() returns text language sql stable as $$
     select left(coalesce(nullif(current_setting('sluice.actor', true), ''), session_user::text), 200)
@@ -155,7 +170,7 @@ create or replace function sluice.put_state(
 returns text language plpgsql as $$
 begin
     update sluice.deployment d
-    set state = p_state, ramp_percent = null, state_since = clock_timestamp(),
+    set state = p_state, ramp_percent = case p_state when 'ramping' then sluice.first_step(d.model_id) end, state_since = clock_timestamp(),
         state_reason = left(coalesce(p_why, p_verb || ' by ' || sluice.actor()), 300)
     where d.id = p_deployment.id;
     perform sluice.divide(p_deployment.model_id);
@@ -192,14 +207,30 @@ end $$;
 comment on function sluice.drain(text, text, boolean) is
     'Takes a deployment out of the traffic and ends its workers once they have finished what they hold. SL030 when no other serves, unless forced.';
 
-create or replace function sluice.restore(deployment text, why text default null) returns text language plpgsql as $$
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.restore(text, text);
+create or replace function sluice.restore(deployment text, why text default null, ramp boolean default false)
+returns text language plpgsql as $$
 declare
     v_deployment sluice.deployment := sluice.locked_deployment(deployment);
 begin
-    if v_deployment.state = 'serving' then return format('"%s" served already.', deployment); end if;
+    if v_deployment.state = 'serving' and not exists (
+        select from sluice.deployment_health h where h.deployment_id = v_deployment.id and h.breaker <> 'closed') then
+        return format('"%s" served already.', deployment);
+    end if;
+    insert into sluice.deployment_health as h (deployment_id, restore_wanted)
+    values (v_deployment.id, case when ramp then 'by_ramp' else 'at_once' end::sluice.restore_way)
+    on conflict (deployment_id) do update
+    set restore_wanted = excluded.restore_wanted, breaker = 'closed', open_until = null, ramp_percent = null,
+        since = clock_timestamp(), reason = 'restored by an operator', probe_wanted = false;
+    if ramp then
+        return sluice.put_state(v_deployment, 'restore', 'ramping', why,
+            format('"%s" comes back step by step, from %s%%.', deployment, sluice.first_step(v_deployment.model_id)));
+    end if;
     return sluice.put_state(v_deployment, 'restore', 'serving', why, format('"%s" serves again, with its whole part.', deployment));
 end $$;
-comment on function sluice.restore(text, text) is 'Gives an isolated or drained deployment its whole part of the traffic back, at once.';
+comment on function sluice.restore(text, text, boolean) is
+    'Gives a deployment that was isolated, by an operator or by its breaker, or drained, its part of the traffic back: at once, or by the judged steps of the controller.';
 
 create or replace function sluice.put_paused(p_deployment sluice.deployment, p_verb text, p_paused boolean, p_why text, p_sentence text)
 returns text language plpgsql as $$
@@ -407,15 +438,17 @@ create or replace view sluice.deployment_status as
     select d.name as deployment, m.name as model, d.state, d.paused, d.ramp_percent,
         round(sluice.bucket_count(d.share) / 100.0, 2) as share_percent, d.weight, d.tier, d.version, d.backend,
         d.workers as workers_wanted, coalesce(w.live, 0) as workers_live, d.slots, coalesce(l.jobs, 0) as running,
-        d.state_since, d.state_reason
+        d.state_since, d.state_reason, coalesce(h.breaker, 'closed') as breaker, coalesce(h.score, 1) as score,
+        coalesce(h.reason, '') as health_reason, h.open_until, coalesce(h.is_kept, false) as is_kept
     from sluice.deployment d
     join sluice.model m on m.id = d.model_id
+    left join sluice.deployment_health h on h.deployment_id = d.id
     left join (select w.deployment_id, count(*) as live from sluice.worker w where w.ended_at is null group by 1) w
         on w.deployment_id = d.id
     left join (select w.deployment_id, count(*) as jobs from sluice.running r join sluice.worker w on w.id = r.worker_id group by 1) l
         on l.deployment_id = d.id
     order by m.name, d.name;
-comment on view sluice.deployment_status is 'One row a deployment: state, share, workers, what it runs, and why it is so.';
+comment on view sluice.deployment_status is 'One row a deployment: state, share, workers, what it runs, why it is so, and what the controller makes of its health.';
 
 create or replace view sluice.model_status as
     select m.name as model, m.strategy, count(d.id) as deployments,
@@ -457,3 +490,17 @@ comment on view sluice.decisions is 'The last 1,000 decisions, the newest first,
 
 create or replace view sluice.overview as select * from sluice.overview();
 comment on view sluice.overview is 'sluice.overview() as a view.';
+
+create or replace view sluice.rollouts as
+    select m.name as model, c.name as candidate, b.name as baseline, r.state, r.percent, r.gates, r.reason, r.started_at,
+        r.changed_at, r.ended_at
+    from sluice.rollout r
+    join sluice.model m on m.id = r.model_id
+    join sluice.deployment c on c.id = r.candidate_id
+    join sluice.deployment b on b.id = r.baseline_id
+    order by r.ended_at desc nulls first, r.id desc;
+comment on view sluice.rollouts is 'Rollouts, those under way first, then the newest.';
+
+create or replace view sluice.controller_status as
+    select c.name as supervisor, c.epoch, c.led_since, c.beat_at, clock_timestamp() - c.beat_at as age from sluice.controller c;
+comment on view sluice.controller_status is 'Which supervisor steers the fleet, and when it last did.';

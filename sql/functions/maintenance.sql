@@ -1,6 +1,8 @@
 -- What keeps the queue in shape: due jobs, deadlines, rings, partitions. Every function may be called by anybody at any time.
 
-create or replace function sluice.promote(p_floor timestamptz default '-infinity', p_limit int default 1000)
+-- It has another name now: promote is what operators say of a rollout.
+drop function if exists sluice.promote(timestamptz, int);
+create or replace function sluice.promote_due(p_floor timestamptz default '-infinity', p_limit int default 1000)
 returns table (promoted int, floor timestamptz, next_ms bigint) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -33,7 +35,7 @@ begin
     return query select v_count, v_floor, (select greatest(0, ceil(extract(epoch from s.due_at - v_now) * 1000))::bigint
         from sluice.scheduled s where s.due_at >= v_floor order by s.due_at limit 1);
 end $$;
-comment on function sluice.promote is
+comment on function sluice.promote_due is
     'Queues up to p_limit jobs that have come due at or after p_floor. Returns how many, where to look from next time, and in how many milliseconds the next one is due (null: none). Look from -infinity now and then: an enqueue may commit after the floor has passed its due time.';
 
 create or replace function sluice.expire(p_limit int default 1000) returns int language plpgsql as $$
@@ -158,7 +160,8 @@ begin
     get diagnostics v_count = row_count;
     delete from sluice.idempotency i where i.created_at < now() - interval '24 hours'
         and exists (select from sluice.result r where r.id = i.job_id);
+    delete from sluice.attempt_sample a where a.at < clock_timestamp() - interval '2 minutes';
     return v_count;
 end $$;
 comment on function sluice.tidy() is
-    'Removes what ended jobs no longer need: placements, and idempotency keys older than a day.';
+    'Removes what ended jobs no longer need: placements, and idempotency keys older than a day; and samples no controller took.';

@@ -34,24 +34,54 @@ end $$;
 comment on function sluice.worker_start is
     'Registers a worker process and returns what it hosts. With p_direct the caller''s connection holds an advisory lock (7021, worker id) from now on, whose loss is noticed at once.';
 
-create or replace function sluice.heartbeat(p_worker bigint, p_in_flight bigint[])
-returns table (wanted text, cancelled bigint[], suspects boolean) language plpgsql
+-- What it takes and returns has changed, which "or replace" takes for another function.
+drop function if exists sluice.heartbeat(bigint, bigint[]);
+create or replace function sluice.heartbeat(
+    p_worker bigint,
+    p_in_flight bigint[],
+    p_memory real default null,
+    p_is_well boolean default null,
+    p_stage int default null,
+    p_succeeded int default null,
+    p_failed_classes sluice.error_class[] default null,
+    p_failed_counts int[] default null,
+    p_run int[] default null,
+    p_latency_bins int[] default null,
+    p_latency_counts int[] default null,
+    p_retry_after_ms bigint default null)
+returns table (wanted text, cancelled bigint[], suspects boolean, decided_ms bigint, guards boolean, health_wanted boolean)
+language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_worker sluice.worker;
     v_deployment sluice.deployment;
+    v_health sluice.deployment_health;
+    v_decided timestamptz;
 begin
     select * into v_worker from sluice.worker w where w.id = p_worker;
     if not found or v_worker.ended_at is not null then
-        return query select 'exit', '{}'::bigint[], false;
+        return query select 'exit', '{}'::bigint[], false, null::bigint, false, false;
         return;
     end if;
     -- Like a claim, a heartbeat that is lost in a crash of the database is no loss.
     perform set_config('synchronous_commit', 'off', true);
-    update sluice.worker_heartbeat h set beat_at = clock_timestamp() where h.worker_id = p_worker;
+    update sluice.worker_heartbeat h
+    set beat_at = clock_timestamp(), memory = coalesce(p_memory, h.memory), is_well = coalesce(p_is_well, h.is_well)
+    where h.worker_id = p_worker;
     select * into v_deployment from sluice.deployment d where d.id = v_worker.deployment_id;
+    select * into v_health from sluice.deployment_health h where h.deployment_id = v_deployment.id;
+    select c.beat_at into v_decided from sluice.controller c where c.id = 1;
+    -- With nobody to take them, samples would pile up.
+    if p_stage is not null and v_decided > clock_timestamp() - interval '1 minute' then
+        insert into sluice.attempt_sample (deployment_id, worker_id, stage, succeeded, failed_classes, failed_counts, run,
+            latency_bins, latency_counts, retry_after_ms)
+        values (v_deployment.id, p_worker, p_stage, coalesce(p_succeeded, 0), coalesce(p_failed_classes, '{}'),
+            coalesce(p_failed_counts, '{}'), coalesce(p_run, '{0,0,0,0}'), coalesce(p_latency_bins, '{}'),
+            coalesce(p_latency_counts, '{}'), p_retry_after_ms);
+        if p_failed_classes <> '{}' or v_deployment.share = '{}' then perform pg_notify('sluice_sample', ''); end if;
+    end if;
     return query select
         case when v_worker.state = 'draining' then 'drain' else 'run' end,
         coalesce((select array_agg(l.id) from sluice.running l
@@ -60,10 +90,17 @@ begin
         exists (select from sluice.suspect s where s.model_id = v_deployment.model_id)
             and p_worker = (select min(w.id) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
                 where w.ended_at is null and w.state = 'running' and d.model_id = v_deployment.model_id and not d.paused
-                    and d.state in ('serving', 'ramping'));
+                    and d.state in ('serving', 'ramping')),
+        (extract(epoch from clock_timestamp() - v_decided) * 1000)::bigint,
+        -- Alone, or kept in service by the controller, it has to go on whatever comes of it.
+        exists (select from sluice.deployment d where d.model_id = v_deployment.model_id and d.id <> v_deployment.id
+                and d.share <> '{}' and not d.paused and exists (
+                    select from sluice.worker w where w.deployment_id = d.id and w.ended_at is null and w.state = 'running'))
+            and v_health.is_kept is not true,
+        v_health.health_wanted is true;
 end $$;
 comment on function sluice.heartbeat is
-    'Renews the lease of everything a worker runs. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled, and whether it is the one to run suspects.';
+    'Renews the lease of everything a worker runs, and takes what became of its attempts since the last one: those claimed in the stage p_stage, for the controller. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled, whether it is the one to run suspects, how long ago the controller last decided (null: never), whether its local breaker may hold it back, and whether it is to ask its backend how it is.';
 
 create or replace function sluice.worker_draining(p_worker bigint) returns void language sql as $$
     update sluice.worker w set state = 'draining' where w.id = p_worker and w.state in ('starting', 'running')
@@ -140,6 +177,16 @@ begin
         end if;
     end loop;
     if v_returned > 0 then perform sluice.wake(v_model); end if;
+    -- The worker cannot tell of these any more.
+    if v_suspected + v_quarantined > 0
+        and exists (select from sluice.controller c where c.beat_at > clock_timestamp() - interval '1 minute') then
+        insert into sluice.attempt_sample (deployment_id, worker_id, stage, succeeded, failed_classes, failed_counts, run,
+            latency_bins, latency_counts)
+        select d.id, p_worker, d.stage, 0, '{crash}', array[v_suspected + v_quarantined],
+            array_fill(v_suspected + v_quarantined, array[4]), '{}', '{}'
+        from sluice.deployment d where d.id = v_deployment;
+        perform pg_notify('sluice_sample', '');
+    end if;
     update sluice.worker w set reaped_at = clock_timestamp() where w.id = p_worker and w.ended_at is not null;
     return query select v_returned, v_suspected, v_quarantined;
 end $$;

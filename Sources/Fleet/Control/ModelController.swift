@@ -89,6 +89,17 @@ package struct ModelController: Sendable {
         rollout = (Rollout(policy, state: state, at: now), candidate, baseline)
     }
 
+    /// SQL holds these shares now: an operator's verb divided the traffic, or what was planned was not written. The next
+    /// plan starts from them. Deployments without a share are to be named, too.
+    package mutating func found(_ shares: [String: BucketSet]) {
+        guard shares != self.shares else { return }
+        self.shares = shares
+        map = BucketMap(owned: shares)
+    }
+
+    /// The deployments that are kept in service against their breakers.
+    package var keptDeployments: Set<String> { kept }
+
     /// The state of a deployment's breaker, and how often it has opened, to be written down.
     package func state(of deployment: String) -> (state: Breaker.State, openings: Int)? {
         members[deployment].map { ($0.breaker.state, $0.breaker.openings) }
@@ -96,6 +107,9 @@ package struct ModelController: Sendable {
 
     /// The state of the rollout, to be written down.
     package var rolloutState: Rollout.State? { rollout?.machine.state }
+
+    /// The new version of that rollout.
+    package var rolloutCandidate: String? { rollout?.candidate }
 
     /// The health of a deployment.
     package func health(of deployment: String) -> HealthScore? { members[deployment]?.score }

@@ -22,10 +22,17 @@ package struct WorkerGuard: Sendable, Hashable {
     package func isGuided(at now: Duration) -> Bool { now - heardAt < timeout }
 
     /// A controller decided at `decision` about the shares of the worker's deployment, changed or not.
-    package mutating func heard(decidedAt decision: Duration) {
+    ///
+    /// - Parameter told: when the worker last told of its outcomes: what was decided sooner does not know them.
+    package mutating func heard(decidedAt decision: Duration, toldAt told: Duration = .zero) {
         heardAt = max(heardAt, decision)
-        if decision > breaker.since, breaker.state != .closed { breaker = Breaker(breaker.policy, at: decision) }
+        if decision > max(breaker.since, told), breaker.state != .closed {
+            breaker = Breaker(breaker.policy, at: decision)
+        }
     }
+
+    /// Whether it holds its worker back.
+    package var isTripped: Bool { breaker.state != .closed }
 
     /// Attempts of this worker ended. Returns what changed.
     @discardableResult

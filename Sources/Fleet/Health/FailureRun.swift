@@ -2,13 +2,13 @@
 /// may arrive in batches and a run across their border still counts as one.
 package struct FailureRun: Sendable, Hashable {
     /// How many outcomes.
-    package private(set) var count = 0
+    package internal(set) var count = 0
     /// The failures it begins with.
-    package private(set) var leading = 0
+    package internal(set) var leading = 0
     /// The failures it ends with.
-    package private(set) var trailing = 0
+    package internal(set) var trailing = 0
     /// The longest run.
-    package private(set) var longest = 0
+    package internal(set) var longest = 0
 
     /// No outcome.
     package init() {}

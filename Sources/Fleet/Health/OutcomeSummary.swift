@@ -5,15 +5,15 @@ package import Domain
 /// Attempts that nobody but the caller can be blamed for are counted and judged by nothing.
 package struct OutcomeSummary: Sendable, Hashable {
     /// How many succeeded.
-    package private(set) var succeeded = 0
+    package internal(set) var succeeded = 0
     /// How many failed, by class.
-    package private(set) var failed: [ErrorClass: Int] = [:]
+    package internal(set) var failed: [ErrorClass: Int] = [:]
     /// How long the successes took. What fails fast must not look fast.
-    package private(set) var latencies = LatencyHistogram()
+    package internal(set) var latencies = LatencyHistogram()
     /// Runs of failures that speak against the deployment; overload is no failure here.
-    package private(set) var run = FailureRun()
+    package internal(set) var run = FailureRun()
     /// The longest rest its upstream asked for.
-    package private(set) var retryAfter: Duration?
+    package internal(set) var retryAfter: Duration?
 
     /// No attempts.
     package init() {}

@@ -8,8 +8,8 @@ package struct LatencyHistogram: Sendable, Hashable {
     package static let binCount = binsPerDoubling * doublings
 
     /// The counts from bin `first` on, as far as anything was recorded.
-    private var bins: [Int] = []
-    private var first = 0
+    private(set) var bins: [Int] = []
+    private(set) var first = 0
     /// How many times were recorded.
     package private(set) var count = 0
 

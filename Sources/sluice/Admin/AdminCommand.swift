@@ -7,7 +7,7 @@ import Terminal
 struct AdminCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "admin",
-        abstract: "Steer the fleet: isolate, restore, divide the traffic, redrive.",
+        abstract: "Steer the fleet: isolate, restore, roll out, divide the traffic, redrive.",
         discussion: """
             Every verb is a function of the same name in SQL, which may be called there as well:
 
@@ -18,7 +18,8 @@ struct AdminCommand: ParsableCommand {
         subcommands: [
             IsolateCommand.self, RestoreCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self,
             SwapCommand.self, ScaleCommand.self, SetWeightsCommand.self, SetStrategyCommand.self, SetTierCommand.self,
-            RetryDeadCommand.self, CancelWhereCommand.self,
+            RolloutCommand.self, PromoteCommand.self, RollbackCommand.self, PauseRolloutCommand.self,
+            ResumeRolloutCommand.self, SetPolicyCommand.self, RetryDeadCommand.self, CancelWhereCommand.self,
         ])
 }
 

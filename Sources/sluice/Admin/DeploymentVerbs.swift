@@ -21,12 +21,17 @@ struct IsolateCommand: AdminVerb {
 
 struct RestoreCommand: AdminVerb {
     static let configuration = CommandConfiguration(
-        commandName: "restore", abstract: "Give an isolated or drained deployment its part of the traffic back.")
+        commandName: "restore", abstract: "Give a deployment that was taken out its part of the traffic back.",
+        discussion: """
+            At once, or with --ramp in steps that the controller judges. That its breaker took it out makes no difference.
+            """)
 
     @OptionGroup var target: DeploymentArgument
+    @Flag(help: "Step by step; a bad step takes it out again.")
+    var ramp = false
     @OptionGroup var admin: AdminOptions
 
-    var verb: FleetVerb { .restore(target.deployment) }
+    var verb: FleetVerb { .restore(target.deployment, byRamp: ramp) }
 }
 
 struct DrainCommand: AdminVerb {

@@ -85,6 +85,9 @@ struct WorkerCommand: AsyncParsableCommand {
             database: configuration, deployment: deployment, host: ProcessEnvironment.host,
             backendDirectories: backends.directories)
         settings.slotBoardPath = slotBoard
+        if let memoryLimit {
+            settings.memory = { ProcessGuard.residentBytes().map { Double($0) / Double(memoryLimit) } }
+        }
         settings.readiness = supervised ? Readiness() : nil
         settings.heartbeat = wanted.supervisor.heartbeatInterval
         settings.drainGrace = wanted.worker.drainGrace

@@ -73,7 +73,7 @@ extension CommandFailure {
         case .unknownTenant, .invalidArgument, .idempotencyKeyReused, .invalidData:
             self.init(.dataInvalid, error.message, fix: error.hint)
         case .notFound, .unknownWorker: self.init(.noInput, error.message, fix: error.hint)
-        case .notRetriable, .batchClosed, .workerDead: self.init(.failed, error.message, fix: error.hint)
+        case .notRetriable, .batchClosed, .workerDead, .superseded: self.init(.failed, error.message, fix: error.hint)
         case .nobodyServes: self.init(.failed, error.message, fix: "If that is meant, add --force.")
         case .busy: self.init(.temporary, error.message, fix: error.hint ?? "Try again in a moment.")
         case .schemaMismatch: self.init(.configuration, error.message, fix: error.hint)

@@ -14,6 +14,22 @@ struct OutcomeTests {
         #expect(errorClass.isCallersFault == (blame == .caller))
     }
 
+    @Test func `a summary taken apart and put together is the same`() {
+        var summary = OutcomeSummary.of(ok: 7, failed: 3, seconds: 0.02)
+        summary.append(.of(ok: 5, failed: 1, as: .rateLimited, seconds: 300, retryAfter: .seconds(9)))
+        summary.append(.of(ok: 2, seconds: 0.000_01))
+        let run = summary.run
+        let again = OutcomeSummary(
+            succeeded: summary.succeeded, failed: summary.failed,
+            latencies: LatencyHistogram(counts: summary.latencies.counts),
+            run: FailureRun(count: run.count, leading: run.leading, trailing: run.trailing, longest: run.longest),
+            retryAfter: summary.retryAfter)
+        #expect(again == summary && !again.isEmpty && OutcomeSummary().isEmpty)
+        for bin in 0..<LatencyHistogram.binCount {
+            #expect(LatencyHistogram(counts: [(bin: bin, count: 2)]).counts.map(\.bin) == [bin])
+        }
+    }
+
     @Test func `runs joined are the runs of the whole`() {
         for seed in 0..<2_000 {
             var generator = SeededGenerator(seed: UInt64(seed))

@@ -1,0 +1,84 @@
+import BackendHost
+import Domain
+import Fleet
+import Logging
+import Queue
+import Synchronization
+
+extension WorkLoop {
+    /// The least time between two heartbeats, however many attempts fail: what is told sooner is no news.
+    static let reportSpacing = Duration.milliseconds(100)
+
+    /// Notes how an attempt ended, for the controller and for the worker's own breaker. Returns whether the controller
+    /// should know at once.
+    func note(
+        _ result: AttemptResult, of job: ClaimedJob, _ outcome: BackendOutcome, latency: Duration, at now: Duration,
+        _ state: inout State
+    ) -> Bool {
+        switch result.outcome {
+        case .succeeded:
+            _ = state.ledger.record(nil, stage: job.stage, latency: latency, retryAfter: nil)
+            // The first of a new stage may be what the controller waits for.
+            guard state.toldStage != job.stage else { return false }
+            state.toldStage = job.stage
+            return true
+        case .failed, .retried:
+            var rest: Duration?
+            if case .failed(_, _, let asked, _) = outcome { rest = asked }
+            guard state.ledger.record(result.errorClass, stage: job.stage, latency: latency, retryAfter: rest) else {
+                return false
+            }
+            guardAgain(&state, at: now)
+            return true
+        case .cancelled, .expired, .released: return false
+        }
+    }
+
+    /// The worker's own breaker sees what happened; what waits here for a slot is given back when it trips.
+    func guardAgain(_ state: inout State, at now: Duration) {
+        var random = SystemRandomNumberGenerator()
+        let transitions = state.guardian.observed(state.ledger.takeRecent(), at: now, using: &random)
+        for transition in transitions {
+            logger.notice(
+                "The worker's own breaker changed.",
+                metadata: ["reason": "\(transition.reason)", "is_guarding": "\(state.isGuarding)"])
+        }
+        let before = state.machine.allowance
+        let allowed = state.guardian.concurrency(slots: instance.slots, at: now, using: &random)
+        state.machine.allowance = state.isGuarding && state.guardian.isTripped ? allowed : nil
+        if state.machine.allowance != nil, before == nil { giveBack(state.machine.heldBack(), &state) }
+    }
+
+    /// What the next heartbeat is to tell.
+    func report(_ state: inout State, at now: Duration) -> WorkerReport {
+        guardAgain(&state, at: now)
+        var report = WorkerReport()
+        report.memory = settings.memory()
+        report.isWell = state.isWell
+        state.isWell = nil
+        report.sample = state.ledger.takeSample()
+        if report.sample != nil { state.toldAt = now }
+        return report
+    }
+
+    /// The database answered a heartbeat that was sent at `sent`.
+    func heard(_ reply: HeartbeatReply, sent: Duration, _ state: inout State) {
+        if let age = reply.decided { state.guardian.heard(decidedAt: sent - age, toldAt: state.toldAt) }
+        state.isGuarding = reply.guards
+        guardAgain(&state, at: now)
+        if reply.healthWanted { healthSignal.raise() }
+    }
+
+    /// Asks the backend how it is whenever the controller has too little traffic to judge by, until the loop is closed.
+    ///
+    /// On a thread of the pool: a backend may take its time, and the heartbeats must not wait for it. One that never
+    /// answers keeps the worker from draining, until its supervisor's patience ends.
+    func askHealth() async {
+        while !Task.isCancelled {
+            await healthSignal.wait()
+            if state.withLock({ $0.isClosed }) { return }
+            let health = instance.health()
+            state.withLock { $0.isWell = health.state == .well || health.state == .strained }
+        }
+    }
+}

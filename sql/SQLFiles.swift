@@ -22,6 +22,7 @@ package enum SQLFiles {
         Migration(version: 8, name: "0008_limits", sql: PackageResources._008_limits_sql),
         Migration(version: 9, name: "0009_files", sql: PackageResources._009_files_sql),
         Migration(version: 10, name: "0010_batches", sql: PackageResources._010_batches_sql),
+        Migration(version: 11, name: "0011_batch_orders", sql: PackageResources._011_batch_orders_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

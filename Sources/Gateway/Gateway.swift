@@ -20,6 +20,7 @@ package struct Gateway: Service {
     private let submissions: Submissions
     private let departures = Departures()
     private let limiter: Limiter
+    private let entrance: Entrance
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
 
@@ -38,6 +39,7 @@ package struct Gateway: Service {
         watch = JobWatch(queue, listeningOn: database, logger: logger)
         submissions = Submissions(queue)
         limiter = Limiter(queue, logger: logger)
+        entrance = Entrance(guards: GuardBook(queue), door: QueueDoor(queue), settings: settings)
     }
 
     /// Every route, and what stands before them.
@@ -51,7 +53,6 @@ package struct Gateway: Service {
         let behindKeys = router.group().add(middleware: Explaining())
             .add(middleware: Authentication(keys: KeyRing(queue)))
             .add(middleware: RateLimiting(limiter: limiter))
-        let entrance = Entrance(guards: GuardBook(queue), door: QueueDoor(queue), settings: settings)
         let wait = JobWait(queue: queue, watch: watch, departures: departures)
         ModelRoutes(
             queue: queue, submissions: submissions, watch: watch, departures: departures, settings: settings,
@@ -87,7 +88,12 @@ package struct Gateway: Service {
                 await WebhookCourier(queue: self.queue, sender: sender, logger: self.logger).run()
             }
             group.addTask { await self.limiter.run() }
-            group.addTask { await BatchProcessor(pool: self.pool, queue: self.queue, logger: self.logger).run() }
+            group.addTask {
+                await BatchProcessor(
+                    pool: self.pool, queue: self.queue, entrance: self.entrance, limiter: self.limiter,
+                    logger: self.logger
+                ).run()
+            }
             group.addTask {
                 do {
                     try await self.serve(port: self.settings.port)

@@ -1,7 +1,6 @@
 """Keys, limits, guards and logs, as clients other people wrote see them.
 
-usage: access.py CASE URL KEY OTHER_KEY SLUICE DATABASE_URL [ROUTES]
-OTHER_KEY belongs to another tenant. ROUTES is a JSON array of every route of the gateway.
+See harness.py for the arguments. Here MORE is a JSON array of every route of the gateway.
 """
 
 import concurrent.futures
@@ -17,10 +16,9 @@ import time
 import httpx
 import openai
 
-from harness import case, database, eventually, gateway, key, make_key, more, other_key, raises, say, sluice, sql, url
-
-http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-other = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {other_key}"}, timeout=60)
+from harness import (
+    case, database, die_with_parent, eventually, gateway, http, key, make_key, more, other, other_key, program, raises, say,
+    sluice, sql, url)
 
 
 def client(address, with_key, retries=0):
@@ -430,7 +428,6 @@ def logs():
 
 def attempts():
     """A worker of one's own logs its attempts, and nothing of what they say."""
-    from harness import die_with_parent, program
     sluice("deploy", "own", "own-1", "--backend", "mock", "--workers", "0", "--config", '{"markers": true, "retry_after_ms": 1}')
     sql("select sluice.put_model('own', 2, 60000, 10, 20)")
     for text in ["canary-4712", "[[mock:error retryable]] canary-4712"]:
@@ -475,7 +472,6 @@ def tls():
             old = ssl.create_default_context(cafile=chain)
             old.maximum_version = ssl.TLSVersion.TLSv1_1
             raises((httpx.TransportError, ssl.SSLError), lambda: httpx.get(f"{secure.url}/health/live", verify=old))
-        from harness import program
         missing = subprocess.run(
             [program, "gateway", "--port", "0", "--database-url", database, "--tls-certificate", f"{folder}/none", "--tls-key", private],
             capture_output=True, text=True, timeout=60)

@@ -1,6 +1,6 @@
 """What clients that mean harm, and machines that fail, do to a gateway.
 
-usage: faults.py CASE URL KEY OTHER_KEY SLUICE DATABASE_URL [SEED | FOLDER]
+See harness.py for the arguments. Here MORE is a seed, or a folder.
 """
 
 import concurrent.futures

@@ -1,7 +1,6 @@
 """Asks everything /openapi.json promises, well and badly formed, and looks for answers it does not promise.
 
-usage: schema.py URL KEY
-The document's examples name the model `demo`.
+See harness.py for the arguments; there is one case. The document's examples name the model `demo`.
 """
 
 import os
@@ -12,7 +11,7 @@ import tempfile
 import httpx
 import jsonschema_rs
 
-url, key = sys.argv[1:3]
+from harness import key, url
 
 document = httpx.get(f"{url}/openapi.json").json()
 

@@ -158,6 +158,7 @@ begin
     get diagnostics v_count = row_count;
     delete from sluice.idempotency i where i.created_at < now() - interval '24 hours'
         and exists (select from sluice.result r where r.id = i.job_id);
+    delete from sluice.batch_idempotency i where i.created_at < now() - interval '24 hours';
     return v_count;
 end $$;
 comment on function sluice.tidy() is

@@ -34,7 +34,9 @@ package struct Gateway: Service {
         self.settings = settings
         self.logger = logger
         self.isListening = isListening
-        pool = Pool(database, maximumConnections: settings.databaseConnections, minimumConnections: 1, logger: logger)
+        pool = Pool(
+            database, maximumConnections: settings.databaseConnections, minimumConnections: 1,
+            waitTimeout: settings.databaseWait, sharesWait: true, logger: logger)
         queue = Queue(pool)
         watch = JobWatch(queue, listeningOn: database, logger: logger)
         submissions = Submissions(queue)

@@ -1,5 +1,5 @@
 -- Batches of files: whose limits their lines keep to, which lines were never queued, and orders that are repeated.
--- Webhooks of the ends of batches.
+-- Webhooks of the ends of batches. And a scope of keys goes that let do nothing more.
 
 alter table sluice.batch
     add column key_id int,
@@ -27,19 +27,7 @@ alter table sluice.webhook_endpoint
         check (batch_states <@ '{completed,failed,expired,cancelled}'::sluice.batch_state[]);
 -- Whoever was to be told of everything is.
 update sluice.webhook_endpoint set batch_states = '{completed,failed,expired,cancelled}' where cardinality(states) = 5;
-do $$
-declare
-    v_name text;
-begin
-    -- The check on states, whose name is the server's.
-    for v_name in
-        select c.conname from pg_constraint c
-        where c.conrelid = 'sluice.webhook_endpoint'::regclass and c.contype = 'c'
-            and pg_get_constraintdef(c.oid) like '%cardinality(states)%'
-    loop
-        execute format('alter table sluice.webhook_endpoint drop constraint %I', v_name);
-    end loop;
-end $$;
+alter table sluice.webhook_endpoint drop constraint webhook_endpoint_states_check;
 alter table sluice.webhook_endpoint
     add check (states <@ '{succeeded,failed,cancelled,expired,quarantined}'::sluice.job_state[]),
     add check (cardinality(states) + cardinality(batch_states) > 0);
@@ -58,6 +46,13 @@ alter table sluice.webhook_delivery
 create index on sluice.webhook_delivery (batch_id) where batch_id is not null;
 comment on column sluice.webhook_delivery.batch_id is 'The batch it tells the end of; null: it tells the end of a job.';
 comment on column sluice.webhook_delivery.batch_state is 'How the batch ended; it may have been taken up again since.';
+
+-- No route asked for it: operators have the command line and SQL, where the database's roles say who may do what.
+alter table sluice.api_key drop constraint api_key_scopes_check;
+update sluice.api_key set scopes = '{submit,read}' where 'admin' = any (scopes);
+alter table sluice.api_key
+    add constraint api_key_scopes_check check (cardinality(scopes) > 0 and scopes <@ array['submit', 'read']);
+comment on column sluice.api_key.scopes is 'What it lets do with its tenant''s jobs: read looks, submit makes and changes.';
 
 -- They take or return more now.
 drop function if exists sluice.batch_order(text, bigint, sluice.job_kind, text, int, json, int);

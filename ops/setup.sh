@@ -25,6 +25,9 @@ command -v pkg-config >/dev/null || missing+=(pkg-config)
 if ! command -v pkg-config >/dev/null || ! pkg-config --exists libpq; then missing+=(libpq-dev); fi
 server_is_there || missing+=(postgresql)
 command -v psql >/dev/null || missing+=(postgresql-client)
+# What the articles tell people to type, which a test does.
+command -v curl >/dev/null || missing+=(curl)
+command -v jq >/dev/null || missing+=(jq)
 # To build libllama with; nothing else needs them.
 if [ -z "${SLUICE_WITHOUT_LLAMA:-}" ]; then
     command -v g++ >/dev/null || missing+=(g++)

@@ -23,6 +23,7 @@ package enum SQLFiles {
         Migration(version: 9, name: "0009_files", sql: PackageResources._009_files_sql),
         Migration(version: 10, name: "0010_batches", sql: PackageResources._010_batches_sql),
         Migration(version: 11, name: "0011_controller", sql: PackageResources._011_controller_sql),
+        Migration(version: 12, name: "0012_batch_orders", sql: PackageResources._012_batch_orders_sql),
         Migration(version: 13, name: "0013_database_life", sql: PackageResources._013_database_life_sql),
     ]
 

@@ -4,9 +4,7 @@ package enum KeyScope: String, Sendable, CaseIterable {
     case read
     /// Make jobs, and cancel or repeat one's own.
     case submit
-    /// Both, and what concerns everybody's jobs.
-    case admin
 
     /// Whether a key with `scopes` may do what this one lets.
-    package func isGranted(by scopes: Set<KeyScope>) -> Bool { scopes.contains(self) || scopes.contains(.admin) }
+    package func isGranted(by scopes: Set<KeyScope>) -> Bool { scopes.contains(self) }
 }

@@ -1,7 +1,7 @@
 /// What a model's requests may look like.
 package struct RequestGuard: Sendable, Hashable {
     /// What becomes of something unwanted.
-    package enum Policy: String, Sendable {
+    package enum Policy: String, Sendable, CaseIterable {
         case pass
         case strip
         case refuse

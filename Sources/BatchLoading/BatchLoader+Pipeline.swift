@@ -62,6 +62,7 @@ extension BatchLoader {
             let loaded = try await place.connection.transaction { connection in
                 try await copy(chunk, at: place, connection)
             }
+            for pass in chunk.passes { pass.queued() }
             place.committed.end()
             return loaded
         } catch let error as PostgresError {
@@ -84,8 +85,16 @@ extension BatchLoader {
         }
         let rows = try chunk.readyRows(batch: place.batch, priority: priority, opened: opened, reserved: reserved)
         let ready = try await connection.copyIn(Queue.copyReadySQL) { try await $0.write(rows) }
-        guard jobs == chunk.count, ready == chunk.count else {
-            throw BatchLoadingError(.rowsMissing, "Of \(chunk.count) lines \(jobs) were stored and \(ready) queued.")
+        guard jobs == chunk.count, ready == chunk.queuedCount else {
+            throw BatchLoadingError(
+                .rowsMissing,
+                "Of \(chunk.count) lines \(jobs) were stored, and \(ready) of \(chunk.queuedCount) queued.")
+        }
+        if !chunk.refusals.isEmpty {
+            try await queue.refuse(
+                chunk.refusals.map {
+                    (reserved.ids[$0.row], $0.refusal.errorClass, $0.refusal.message, $0.refusal.body)
+                }, of: place.batch)
         }
         try await place.previousCommitted.wait()
         return try await queue.endChunk(

@@ -23,6 +23,8 @@ package struct BatchLoader: Sendable {
         package var chunkLines = 5_000
         /// Bytes after which a chunk ends.
         package var chunkBytes = 8 << 20
+        /// Who judges lines before they are queued; nil: all are.
+        package var gate: (any LineGate)?
 
         package init(name: String) { self.name = name }
     }
@@ -84,7 +86,8 @@ package struct BatchLoader: Sendable {
         return opened.batch
     }
 
-    /// Loads what is not loaded yet of `file` into a batch that is there. See `load(_:_:tell:)`.
+    /// Loads what is not loaded yet of `file` into a batch that is there, or as much as the gate lets in. See
+    /// `load(_:_:tell:)`.
     package func load(
         _ file: BatchFile, _ summary: BatchSummary, into opened: OpenedBatch, kind: JobKind,
         tell: (Event) -> Void = { _ in }
@@ -109,7 +112,7 @@ package struct BatchLoader: Sendable {
         while true {
             let reader = ChunkReader(
                 file, summary, skipsInvalid: options.skipsInvalid,
-                bounds: .init(lines: options.chunkLines, bytes: options.chunkBytes))
+                bounds: .init(lines: options.chunkLines, bytes: options.chunkBytes), gate: options.gate)
             do {
                 try await pipeline(reader, after: loaded, into: batch, kind: kind, tell)
                 return

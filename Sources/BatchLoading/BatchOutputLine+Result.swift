@@ -26,16 +26,19 @@ extension BatchOutputLine {
                 message: message, statusCode: nil)
         }
         // OpenAI's clients look for the code in `error`; a body without one tells them nothing.
-        if let body = result.body, hasErrorObject(body) {
-            return .refused(body: body, statusCode: errorClass.statusCode)
+        if let body = result.body, let code = errorCode(body) {
+            return .refused(
+                body: body, statusCode: code == Array("body_too_large".utf8) ? 413 : errorClass.statusCode)
         }
         return .failed(code: errorClass.rawValue, message: message, statusCode: errorClass.statusCode)
     }
 
-    private static func hasErrorObject(_ body: [UInt8]) -> Bool {
-        var scanner = JSONScanner(selecting: [["error"]])
-        do throws(JSONScanError) { try scanner.scan(body.span) } catch { return false }
-        return scanner.root == .object && scanner[0]?.kind == .object
+    /// The code, as it is written, of the error object of `body`; empty without one, nil when there is no such object.
+    private static func errorCode(_ body: [UInt8]) -> [UInt8]? {
+        var scanner = JSONScanner(selecting: [["error"], ["error", "code"]])
+        do throws(JSONScanError) { try scanner.scan(body.span) } catch { return nil }
+        guard scanner.root == .object, scanner[0]?.kind == .object else { return nil }
+        return scanner[1].flatMap { $0.kind == .string ? Array(body[$0.contents]) : nil } ?? []
     }
 }
 

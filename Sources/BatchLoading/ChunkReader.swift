@@ -16,17 +16,23 @@ actor ChunkReader {
     private let total: Int
     private let bounds: Bounds
     private let skipsInvalid: Bool
+    private let gate: (any LineGate)?
+    /// A line that was read and not let in yet.
+    private var held: BatchLine?
     private var reader: BatchReader
     private var place = 0
     private var capacity = 1 << 18
 
     /// Reads `file`, of which `summary` was found before.
-    init(_ file: BatchFile, _ summary: BatchSummary, skipsInvalid: Bool, bounds: Bounds) {
+    init(
+        _ file: BatchFile, _ summary: BatchSummary, skipsInvalid: Bool, bounds: Bounds, gate: (any LineGate)? = nil
+    ) {
         path = file.path
         sha256 = summary.sha256
         total = summary.lines
         self.bounds = bounds
         self.skipsInvalid = skipsInvalid
+        self.gate = gate
         reader = file.read()
     }
 
@@ -35,16 +41,29 @@ actor ChunkReader {
         while place < count { _ = try line(after: place) }
     }
 
-    /// The next chunk; nil after the last.
+    /// The next chunk; nil after the last, and where the gate lets nothing in.
     ///
     /// The last one is returned only when the file was read to its end and is what it was when it was checked.
     ///
-    /// - Throws: `fileChanged`; `BatchFileError`.
-    func next() throws -> PreparedChunk? {
-        guard place < total else { return nil }
-        var chunk = PreparedChunk(firstLine: place, capacity: capacity)
-        while place < total, chunk.count < bounds.lines, chunk.bytes < bounds.bytes {
-            chunk.append(try line(after: place))
+    /// - Throws: `fileChanged`; `BatchFileError`; what the gate throws.
+    func next() async throws -> PreparedChunk? {
+        guard held != nil || place < total else { return nil }
+        let before = held == nil ? place : place - 1
+        var chunk = PreparedChunk(firstLine: before, capacity: capacity)
+        while held != nil || place < total, chunk.count < bounds.lines, chunk.bytes < bounds.bytes {
+            let line = try held ?? line(after: place)
+            held = line
+            guard let gate else {
+                held = nil
+                chunk.append(line)
+                continue
+            }
+            switch try await gate.judge(line, isFirst: chunk.count == 0) {
+            case .admitted(let body, let pass): chunk.append(line, body: body, pass: pass)
+            case .refused(let refusal): chunk.append(line, refusal: refusal)
+            case .later: return chunk.count == 0 ? nil : chunk
+            }
+            held = nil
         }
         if place == total { try finish() }
         capacity = max(capacity, chunk.bytes + chunk.bytes / 8)

@@ -21,6 +21,11 @@ package struct PreparedChunk: Sendable {
     /// Which of `models` each row is for.
     private var modelOfRow: [Int32] = []
     private var numbers: [String: Int32] = [:]
+    /// Lines that are not queued, by their row: they have a job and its result, so that they are in the error file in
+    /// their order.
+    package private(set) var refusals: [(row: Int, refusal: LineRefusal)] = []
+    /// The places of those that are.
+    package private(set) var passes: [any LinePass] = []
 
     /// How many lines it holds.
     package var count: Int { ends.count }
@@ -33,13 +38,27 @@ package struct PreparedChunk: Sendable {
         rows.reserveCapacity(capacity)
     }
 
-    /// Appends a line.
-    package mutating func append(_ line: BatchLine) {
+    /// How many lines are to run.
+    package var queuedCount: Int { count - refusals.count }
+
+    /// Appends a line that ends with `refusal`.
+    package mutating func append(_ line: BatchLine, refusal: LineRefusal) {
+        refusals.append((count, refusal))
+        append(line, line.body)
+    }
+
+    /// Appends a line; `body` is sent instead of its own.
+    package mutating func append(_ line: BatchLine, body: [UInt8]? = nil, pass: (any LinePass)? = nil) {
+        append(line, body ?? line.body)
+        if let pass { passes.append(pass) }
+    }
+
+    private mutating func append(_ line: BatchLine, _ body: [UInt8]) {
         let model = number(of: line.model)
         counts[Int(model)] += 1
         modelOfRow.append(model)
         rows.appendCopyField(line.customID.utf8.span)
-        rows.appendCopyField(line.body.span)
+        rows.appendCopyField(body.span)
         ends.append(rows.count)
     }
 
@@ -94,10 +113,15 @@ package struct PreparedChunk: Sendable {
         var templates = try models.map { ReadyRow(try model($0, of: opened), batch, priority, reserved.ring) }
         var bytes = CopyRow.header
         bytes.reserveCapacity(count * 80)
+        var refused = refusals[...]
         for row in 0..<count {
             let model = Int(modelOfRow[row])
-            templates[model].append(
-                to: &bytes, id: reserved.ids[row], key: keys[model].next(), bucket: reserved.buckets[row])
+            let key = keys[model].next()
+            if refused.first?.row == row {
+                refused.removeFirst()
+                continue
+            }
+            templates[model].append(to: &bytes, id: reserved.ids[row], key: key, bucket: reserved.buckets[row])
         }
         return bytes + CopyRow.trailer
     }

@@ -17,14 +17,7 @@ struct Entrance: Sendable {
     func admit(
         _ request: inout JobRequest, _ context: GatewayContext, isFirst: Bool = true
     ) async throws(GatewayFailure) {
-        let rules = try await guards.rules(for: request.model)
-        let passed: GuardedRequest
-        do {
-            passed = try rules.check(request.payload, kind: request.kind, depth: settings.maximumDepth)
-        } catch {
-            throw GatewayFailure(error)
-        }
-        request.payload = passed.body
+        let passed = try await check(&request)
         let model = request.model
         let text = settings.logsBodies ? Visit.excerpt(passed.body) : nil
         context.visit.note { notes in
@@ -39,6 +32,20 @@ struct Entrance: Sendable {
         context.visit.note { $0.passes.append(pass) }
         try await context.visit.notes.charge?.take(
             RateCost(requests: isFirst ? 0 : 1, tokens: passed.estimatedTokens))
+    }
+
+    /// Changes `request` as its model's guard says, and tells what it came to.
+    ///
+    /// - Throws: `GatewayFailure` with status 400 or 413, or 503 when nobody knows.
+    func check(_ request: inout JobRequest) async throws(GatewayFailure) -> GuardedRequest {
+        let rules = try await guards.rules(for: request.model)
+        do {
+            let passed = try rules.check(request.payload, kind: request.kind, depth: settings.maximumDepth)
+            request.payload = passed.body
+            return passed
+        } catch {
+            throw GatewayFailure(error)
+        }
     }
 }
 

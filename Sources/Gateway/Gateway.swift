@@ -20,6 +20,7 @@ package struct Gateway: Service {
     private let submissions: Submissions
     private let departures = Departures()
     private let limiter: Limiter
+    private let entrance: Entrance
     private let isListening: @Sendable (Int) async -> Void
     private let logger: Logger
 
@@ -33,11 +34,14 @@ package struct Gateway: Service {
         self.settings = settings
         self.logger = logger
         self.isListening = isListening
-        pool = Pool(database, maximumConnections: settings.databaseConnections, minimumConnections: 1, logger: logger)
+        pool = Pool(
+            database, maximumConnections: settings.databaseConnections, minimumConnections: 1,
+            waitTimeout: settings.databaseWait, sharesWait: true, logger: logger)
         queue = Queue(pool)
         watch = JobWatch(queue, listeningOn: database, logger: logger)
         submissions = Submissions(queue)
         limiter = Limiter(queue, logger: logger)
+        entrance = Entrance(guards: GuardBook(queue), door: QueueDoor(queue), settings: settings)
     }
 
     /// Every route, and what stands before them.
@@ -51,7 +55,6 @@ package struct Gateway: Service {
         let behindKeys = router.group().add(middleware: Explaining())
             .add(middleware: Authentication(keys: KeyRing(queue)))
             .add(middleware: RateLimiting(limiter: limiter))
-        let entrance = Entrance(guards: GuardBook(queue), door: QueueDoor(queue), settings: settings)
         let wait = JobWait(queue: queue, watch: watch, departures: departures)
         ModelRoutes(
             queue: queue, submissions: submissions, watch: watch, departures: departures, settings: settings,
@@ -87,7 +90,12 @@ package struct Gateway: Service {
                 await WebhookCourier(queue: self.queue, sender: sender, logger: self.logger).run()
             }
             group.addTask { await self.limiter.run() }
-            group.addTask { await BatchProcessor(pool: self.pool, queue: self.queue, logger: self.logger).run() }
+            group.addTask {
+                await BatchProcessor(
+                    pool: self.pool, queue: self.queue, entrance: self.entrance, limiter: self.limiter,
+                    logger: self.logger
+                ).run()
+            }
             group.addTask {
                 do {
                     try await self.serve(port: self.settings.port)

@@ -24,6 +24,9 @@ package struct GatewaySettings: Sendable {
     package var maximumJobsPerCall = 1_000
     /// Connections to the database for calls; one more listens.
     package var databaseConnections = 8
+    /// How long a request waits for the database, whatever it asks of it; while that is away longer, requests are refused
+    /// at once.
+    package var databaseWait = Duration.seconds(5)
 
     /// Whether webhooks may be sent to addresses that are not of the public internet.
     package var allowsPrivateWebhooks = false

@@ -36,11 +36,35 @@ package struct ModelGuard: Sendable, Hashable {
     /// `pass`, `strip` or `refuse`.
     package var unknownFields: String
     package var extraFields: [String]
+
+    package init(
+        model: String, bodyBytes: Int32? = nil, depth: Int32? = nil, promptCharacters: Int32? = nil,
+        leastTokens: Int32 = 1, mostTokens: Int32? = nil, controlCharacters: String = "pass",
+        unknownFields: String = "pass", extraFields: [String] = []
+    ) {
+        self.model = model
+        self.bodyBytes = bodyBytes
+        self.depth = depth
+        self.promptCharacters = promptCharacters
+        self.leastTokens = leastTokens
+        self.mostTokens = mostTokens
+        self.controlCharacters = controlCharacters
+        self.unknownFields = unknownFields
+        self.extraFields = extraFields
+    }
 }
 
 extension Queue {
     private static let depthsStatement = Statement("queue_depths", "select * from sluice.queue_depths($1::int)")
     private static let boundsStatement = Statement("queue_bounds", "select * from sluice.queue_bounds()")
+    private static let setGuardStatement = Statement(
+        "set_guard",
+        """
+        select sluice.set_guard(
+            $1::text, $2::int, $3::int, $4::int, $5::int, $6::int, $7::text, $8::text, $9::text[])
+        """)
+    private static let setBoundStatement = Statement(
+        "set_queue_bound", "select sluice.set_queue_bound($1::int, $2::text, $3::text)")
     private static let guardsStatement = Statement("guards", "select * from sluice.guards()")
 
     /// How many jobs wait, as of no longer ago than `age` where counting does not take too much of the time.
@@ -75,6 +99,36 @@ extension Queue {
                     QueueBound(tenant: try row.decode(0), model: try row.decode(1), waiting: try row.decode(2)))
             }
             return found
+        }
+    }
+
+    /// Sets how many jobs of `tenant` (nil: of each) may wait for `model` (nil: for each); nil removes the bound.
+    ///
+    /// - Throws: `unknownModel`, `unknownTenant`, `invalidArgument`.
+    package func setBound(
+        _ waiting: Int32?, model: String? = nil, tenant: String? = nil
+    ) async throws(QueueError) {
+        _ = try await call(Self.setBoundStatement) {
+            $0.append(waiting)
+            $0.append(model)
+            $0.append(tenant)
+        }
+    }
+
+    /// Sets what is checked of a model's requests, in place of what was.
+    ///
+    /// - Throws: `unknownModel`, `invalidArgument`.
+    package func setGuard(_ model: ModelGuard) async throws(QueueError) {
+        _ = try await call(Self.setGuardStatement) {
+            $0.append(model.model)
+            $0.append(model.bodyBytes)
+            $0.append(model.depth)
+            $0.append(model.promptCharacters)
+            $0.append(model.leastTokens)
+            $0.append(model.mostTokens)
+            $0.append(model.controlCharacters)
+            $0.append(model.unknownFields)
+            $0.append(model.extraFields)
         }
     }
 

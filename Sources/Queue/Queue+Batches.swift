@@ -15,7 +15,7 @@ package struct OpenedBatch: Sendable {
 /// A batch with its counts as of now.
 package struct BatchProgress: Sendable {
     /// Life of a batch.
-    package enum State: String, Sendable {
+    package enum State: String, Sendable, CaseIterable {
         /// Its file is to be read; nothing is queued yet.
         case validating
         case loading
@@ -29,6 +29,14 @@ package struct BatchProgress: Sendable {
         case failed
         /// Its window ended before it did.
         case expired
+
+        /// Whether it has ended.
+        package var isTerminal: Bool {
+            switch self {
+            case .completed, .cancelled, .failed, .expired: true
+            case .validating, .loading, .running, .cancelling, .finalizing: false
+            }
+        }
     }
 
     package var batch: Int32
@@ -100,6 +108,9 @@ extension Queue {
     private static let chunkEndStatement = Statement(
         "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::bigint, $6::int[])"
     )
+    private static let chunkRefuseStatement = Statement(
+        "batch_chunk_refuse",
+        "select sluice.batch_chunk_refuse($1::int, $2::bigint[], $3::text[], $4::text[], $5::json[])")
     private static let progressStatement = Statement("batch_progress", "select * from sluice.batch_progress($1)")
     private static let listBatchesStatement = Statement("list_batches", "select * from sluice.list_batches($1)")
     private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
@@ -177,6 +188,20 @@ extension Queue {
             ReservedJobs(
                 ids: try row.decode(0), buckets: try row.decode(1), ring: try row.decode(2),
                 createdAt: try row.decode(3))
+        }
+    }
+
+    /// Ends jobs of the chunk that is being copied which are not to run, as failed without an attempt: they were copied with
+    /// `copyJobsSQL` only.
+    package func refuse(
+        _ jobs: [(job: Int64, errorClass: ErrorClass, message: String, body: [UInt8])], of batch: Int32
+    ) async throws(QueueError) {
+        _ = try await call(Self.chunkRefuseStatement) {
+            $0.append(batch)
+            $0.append(jobs.map(\.job))
+            $0.append(jobs.map(\.errorClass.rawValue))
+            $0.append(jobs.map(\.message))
+            $0.append(jobs.map { JSONText($0.body) })
         }
     }
 

@@ -24,6 +24,9 @@ package struct BatchRecord: Sendable {
     package var errors: [UInt8]?
     /// What its owner wants to find again: a JSON object.
     package var metadata: [UInt8]?
+    /// Lines that were never queued because it was cancelled or its window ended, known once it has ended; they are not in
+    /// `progress`.
+    package var unloaded: Int32
 }
 
 /// A batch of the lines of a file, to be made.
@@ -38,6 +41,10 @@ package struct BatchOrderRequest: Sendable {
     package var metadata: [UInt8]?
     /// How many seconds its files are kept.
     package var outputKeptFor: Int32
+    /// The key it is ordered with, whose limits its lines keep to.
+    package var key: Int32?
+    /// The same for every repetition of this order, of which one makes a batch, within a day.
+    package var idempotencyKey: String?
 
     package init(
         tenant: String, inputFile: Int64, kind: JobKind, window: String, windowSeconds: Int32,
@@ -64,6 +71,12 @@ package struct BatchWork: Sendable {
     package var inputPieces: Int32
     /// Whether all its jobs have ended, so that its files are to be written; else the input is to be read and loaded.
     package var isFinalizing: Bool
+    /// The key it was ordered with.
+    package var key: Int32?
+    /// Whether it ends before all its lines were loaded.
+    package var isCut: Bool
+    /// Whether somebody cancelled it.
+    package var isCancelled: Bool
 }
 
 /// A file that was stored but not completed.
@@ -81,9 +94,12 @@ extension Queue {
     private static let orderStatement = Statement(
         "batch_order",
         """
-        select sluice.batch_order($1::text, $2::bigint, $3::text::sluice.job_kind, $4::text, $5::int, $6::json, $7::int)
+        select sluice.batch_order($1::text, $2::bigint, $3::text::sluice.job_kind, $4::text, $5::int, $6::json, $7::int,
+            $8::int, $9::text)
         """)
     private static let claimStatement = Statement("claim_batch_work", "select * from sluice.claim_batch_work($1::int)")
+    private static let putBackStatement = Statement(
+        "put_back_batch_work", "select sluice.put_back_batch_work($1::int, $2::bigint)")
     private static let renewStatement = Statement(
         "renew_batch_work", "select sluice.renew_batch_work($1::int, $2::bigint, $3::int)")
     private static let validatedStatement = Statement(
@@ -91,13 +107,14 @@ extension Queue {
     private static let rejectedStatement = Statement(
         "batch_rejected", "select sluice.batch_rejected($1::int, $2::bigint, $3::json)")
     private static let finalizedStatement = Statement(
-        "batch_finalized", "select sluice.batch_finalized($1::int, $2::bigint, $3::bigint[], $4::bigint[], $5::int[])")
+        "batch_finalized",
+        "select sluice.batch_finalized($1::int, $2::bigint, $3::bigint[], $4::bigint[], $5::int[], $6::int)")
     private static let recordsStatement = Statement(
         "tenant_batches", "select * from sluice.tenant_batches($1::text, $2::int, $3::int, $4::int)")
 
     /// Opens a batch of the lines of a file and returns its number; who takes it up validates and loads it.
     ///
-    /// - Throws: `notFound` when the tenant has no such file.
+    /// - Throws: `notFound` when the tenant has no such file of the purpose batch; `idempotencyKeyReused`.
     package func order(_ order: BatchOrderRequest) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.orderStatement) {
             $0.append(order.tenant)
@@ -107,6 +124,8 @@ extension Queue {
             $0.append(order.windowSeconds)
             $0.append(order.metadata.map(JSONText.init))
             $0.append(order.outputKeptFor)
+            $0.append(order.key)
+            $0.append(order.idempotencyKey)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
@@ -120,7 +139,17 @@ extension Queue {
                 batch: try row.decode(0), lease: try row.decode(1), tenant: try row.decode(2),
                 kind: try row.decodeWord(3),
                 state: try row.decodeWord(4), loaded: try row.decode(5), name: try row.decode(6),
-                inputFile: try row.decode(7), inputPieces: try row.decode(8), isFinalizing: try row.decode(9))
+                inputFile: try row.decode(7), inputPieces: try row.decode(8), isFinalizing: try row.decode(9),
+                key: try row.decode(10), isCut: try row.decode(11), isCancelled: try row.decode(12))
+        }
+    }
+
+    /// Gives up the lease of a batch that is still being loaded, so that others have their turn before it; does nothing for
+    /// any other.
+    package func putBack(_ work: BatchWork) async throws(QueueError) {
+        _ = try await call(Self.putBackStatement) {
+            $0.append(work.batch)
+            $0.append(work.lease)
         }
     }
 
@@ -158,8 +187,10 @@ extension Queue {
 
     /// Ends a batch with its files, which are seen from then on; false: the lease was lost, or a job of the batch was queued
     /// again meanwhile.
+    ///
+    /// - Parameter unloaded: Lines of the error file that were never queued.
     package func finalize(
-        _ work: BatchWork, output: UnseenFile?, errors: UnseenFile?
+        _ work: BatchWork, output: UnseenFile?, errors: UnseenFile?, unloaded: Int32 = 0
     ) async throws(QueueError) -> Bool {
         let rows = try await call(Self.finalizedStatement) {
             $0.append(work.batch)
@@ -167,6 +198,7 @@ extension Queue {
             $0.append([output?.file, errors?.file])
             $0.append([output?.bytes, errors?.bytes])
             $0.append([output?.pieces, errors?.pieces])
+            $0.append(unloaded)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
@@ -207,6 +239,6 @@ extension BatchRecord {
             errorFile: try row.decode(16), window: try row.decode(17), validatedAt: try row.decode(18),
             expiresAt: try row.decode(19), finalizingAt: try row.decode(20), cancelRequestedAt: try row.decode(21),
             expiredAt: try row.decode(22), inputTokens: try row.decode(23), outputTokens: try row.decode(24),
-            errors: errors?.utf8, metadata: metadata?.utf8)
+            errors: errors?.utf8, metadata: metadata?.utf8, unloaded: try row.decode(27))
     }
 }

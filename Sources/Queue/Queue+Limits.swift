@@ -71,6 +71,8 @@ extension Queue {
         "select sluice.rotate_key($1::int, $2::text, $3::bytea, $4::bigint * interval '1 ms', $5::timestamptz)")
     private static let setLimitsStatement = Statement(
         "set_limits", "select sluice.set_limits($1::text, $2::int, $3::int, $4::bigint, $5::int)")
+    private static let limitsOfStatement = Statement(
+        "limits_of", "select * from sluice.limits_of($1::text, $2::int)")
     private static let takeGrantsStatement = Statement(
         "take_grants",
         """
@@ -119,6 +121,19 @@ extension Queue {
             $0.append(requestsPerMinute)
             $0.append(tokensPerMinute)
             $0.append(concurrency)
+        }
+    }
+
+    /// The limits of a tenant, and of a key's line of rotations.
+    package func limits(of tenant: String, key: Int32?) async throws(QueueError) -> [LimitSetting] {
+        let rows = try await call(Self.limitsOfStatement) {
+            $0.append(tenant)
+            $0.append(key)
+        }
+        return try decoding { () throws(PostgresError) in
+            var found: [LimitSetting] = []
+            for row in rows { if let limit = try LimitSetting(row, from: 0) { found.append(limit) } }
+            return found
         }
     }
 

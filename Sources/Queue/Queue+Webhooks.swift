@@ -1,7 +1,25 @@
 package import Domain
 package import Postgres
 
-/// One try of telling somebody of the end of a job.
+/// What a delivery tells the end of.
+package enum WebhookSubject: Sendable, Hashable {
+    /// A job that ended in `state` with this attempt.
+    case job(Int64, attempt: Int16, state: JobState)
+    /// A batch that ended in `state`.
+    case batch(Int32, state: BatchProgress.State)
+
+    /// Reads the job's id, attempt and state at `job` and the columns after it, the batch's id and state at `batch`.
+    init(_ row: Row, job: Int, batch: Int) throws(PostgresError) {
+        if let number: Int32 = try row.decode(batch) {
+            self = .batch(number, state: try row.decodeWord(batch + 1))
+        } else {
+            self = .job(
+                try row.decode(job), attempt: try row.decode(job + 1), state: try row.decodeWord(job + 2))
+        }
+    }
+}
+
+/// One try of telling somebody of the end of a job or a batch.
 package struct ClaimedWebhook: Sendable {
     /// The delivery: with the attempt, the fence.
     package var id: Int64
@@ -9,12 +27,10 @@ package struct ClaimedWebhook: Sendable {
     package var attempt: Int16
     package var url: String
     package var form: JobWebhook.Form
-    package var job: Int64
-    /// The attempt that ended the job.
-    package var jobAttempt: Int16
-    /// How the job ended.
-    package var jobState: JobState
-    /// When the job ended.
+    package var subject: WebhookSubject
+    /// Whose it is.
+    package var tenant: String
+    /// When that ended.
     package var createdAt: Timestamp
     /// The database's clock.
     package var now: Timestamp
@@ -52,7 +68,8 @@ extension Queue {
     private static let claimWebhooksStatement = Statement(
         "claim_webhooks",
         """
-        select id, attempt, url, form::text, job_id, job_attempt, job_state::text, created_at, now, secrets[1], secrets[2]
+        select id, attempt, url, form::text, job_id, job_attempt, job_state::text, created_at, now, secrets[1], secrets[2],
+            batch_id, batch_state::text, tenant
         from sluice.claim_webhooks($1::int, $2::int)
         """)
     private static let finishWebhookStatement = Statement(
@@ -77,8 +94,8 @@ extension Queue {
                 found.append(
                     ClaimedWebhook(
                         id: try row.decode(0), attempt: try row.decode(1), url: try row.decode(2),
-                        form: try row.decodeWord(3), job: try row.decode(4), jobAttempt: try row.decode(5),
-                        jobState: try row.decodeWord(6), createdAt: try row.decode(7), now: try row.decode(8),
+                        form: try row.decodeWord(3), subject: try WebhookSubject(row, job: 4, batch: 11),
+                        tenant: try row.decode(13), createdAt: try row.decode(7), now: try row.decode(8),
                         secrets: secrets))
             }
             return found

@@ -28,7 +28,7 @@ extension Bool: SettingsValue {
 }
 
 extension Duration: SettingsValue {
-    package static var shape: String { "a duration such as 500ms, 15s, 2m or 1h" }
+    package static var shape: String { "a duration such as 500ms, 15s, 2m, 1h or 7d" }
     package init?(settingsText text: String) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         // A year is more than anything here may last, and keeps every sum of durations in range.
@@ -39,6 +39,7 @@ extension Duration: SettingsValue {
         case "s": milliseconds = count * 1_000
         case "m": milliseconds = count * 60_000
         case "h": milliseconds = count * 3_600_000
+        case "d": milliseconds = count * 86_400_000
         default: return nil
         }
         guard milliseconds <= 31_536_000_000 else { return nil }

@@ -22,6 +22,7 @@ struct Sluice: AsyncParsableCommand {
                 SupervisorCommand.self,
                 GatewayCommand.self,
                 KeysCommand.self,
+                GuardsCommand.self,
                 WebhooksCommand.self,
                 WorkerCommand.self,
                 MigrateCommand.self,

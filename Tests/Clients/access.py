@@ -1,7 +1,6 @@
 """Keys, limits, guards and logs, as clients other people wrote see them.
 
-usage: access.py CASE URL KEY OTHER_KEY SLUICE DATABASE_URL [ROUTES]
-OTHER_KEY belongs to another tenant. ROUTES is a JSON array of every route of the gateway.
+See harness.py for the arguments. Here MORE is a JSON array of every route of the gateway.
 """
 
 import concurrent.futures
@@ -17,10 +16,9 @@ import time
 import httpx
 import openai
 
-from harness import case, database, eventually, gateway, key, make_key, more, other_key, raises, say, sluice, sql, url
-
-http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-other = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {other_key}"}, timeout=60)
+from harness import (
+    case, database, die_with_parent, eventually, gateway, http, key, make_key, more, other, other_key, program, raises, say,
+    sluice, sql, url)
 
 
 def client(address, with_key, retries=0):
@@ -292,8 +290,11 @@ def concurrency():
 
 
 def guards():
-    sql("""select sluice.set_guard('echo', p_body_bytes_max => 3000, p_prompt_characters_max => 100, p_max_tokens_max => 5,
-        p_control_characters => 'refuse', p_unknown_fields => 'refuse', p_extra_fields => '{top_k}')""")
+    sluice("guards", "set", "echo", "--body-bytes", "3000", "--prompt-characters", "100", "--max-tokens", "5",
+           "--control-characters", "refuse", "--unknown-fields", "refuse", "--extra-field", "top_k")
+    [known] = map(json.loads, sluice("guards", "list", "--json").splitlines())
+    assert (known["model"], known["body_bytes"], known["max_tokens"], known["min_tokens"]) == ("echo", 3000, 5, 1), known
+    assert known["control_characters"] == known["unknown_fields"] == "refuse" and known["extra_fields"] == "top_k", known
     with gateway() as fresh:
         raw = client(fresh.url, key).chat.completions.with_raw_response.create(model="echo", messages=say("Hi"), max_tokens=4096)
         assert raw.headers["x-sluice-clamped"] == "max_tokens=5"
@@ -317,7 +318,7 @@ def guards():
         assert native.post("/api/jobs", json={"model": "echo", "body": {"messages": say("Hi"), "odd": 1}}).status_code == 400
     # What was refused is no job.
     assert sql("select count(*) from sluice.job j where j.payload::text like '%odd%'") == "0"
-    sql("select sluice.set_guard('echo', p_control_characters => 'strip', p_unknown_fields => 'strip')")
+    sluice("guards", "set", "echo", "--control-characters", "strip", "--unknown-fields", "strip")
     with gateway() as fresh:
         answer = post(fresh.url, key, {"model": "echo", "messages": say("a\x07b"), "odd": 1})
         assert answer.status_code == 200 and answer.headers["x-sluice-clamped"] == "odd="
@@ -334,7 +335,13 @@ def guards():
 def overload():
     """Ten times what the model can do: most are refused, and those that are not wait no longer than the bound allows."""
     slots, latency, bound = 4, 100, 10
-    sql(f"select sluice.set_queue_bound({bound}, 'slow')")
+    sluice("guards", "bound", "7", "--model", "slow", "--tenant", "other")
+    sluice("guards", "bound", str(bound), "--model", "slow")
+    sluice("guards", "bound", "5")
+    sluice("guards", "bound")
+    bounds = [json.loads(line) for line in sluice("guards", "bounds", "--json").splitlines()]
+    assert sorted((one["tenant"] or "", one["model"] or "", one["waiting"]) for one in bounds) == [
+        ("", "", 100000), ("", "slow", bound), ("other", "slow", 7)], bounds
     with gateway() as first, gateway() as second:
         addresses = [first.url, second.url]
         body = {"model": "slow", "messages": say("work")}
@@ -430,7 +437,6 @@ def logs():
 
 def attempts():
     """A worker of one's own logs its attempts, and nothing of what they say."""
-    from harness import die_with_parent, program
     sluice("deploy", "own", "own-1", "--backend", "mock", "--workers", "0", "--config", '{"markers": true, "retry_after_ms": 1}')
     sql("select sluice.put_model('own', 2, 60000, 10, 20)")
     for text in ["canary-4712", "[[mock:error retryable]] canary-4712"]:
@@ -475,7 +481,6 @@ def tls():
             old = ssl.create_default_context(cafile=chain)
             old.maximum_version = ssl.TLSVersion.TLSv1_1
             raises((httpx.TransportError, ssl.SSLError), lambda: httpx.get(f"{secure.url}/health/live", verify=old))
-        from harness import program
         missing = subprocess.run(
             [program, "gateway", "--port", "0", "--database-url", database, "--tls-certificate", f"{folder}/none", "--tls-key", private],
             capture_output=True, text=True, timeout=60)

@@ -1,6 +1,7 @@
-"""Files and batches, as the openai package and httpx see them. See common.py for the arguments."""
+"""Files and batches, as the openai package and httpx see them. See harness.py for the arguments."""
 
 import asyncio
+import concurrent.futures
 import io
 import json
 import socket
@@ -9,7 +10,7 @@ import time
 import httpx
 import openai
 
-from common import case, client, eventually, http, key, other, raises, say, url
+from harness import case, client, eventually, http, key, make_key, other, raises, say, sluice, sql, url
 
 
 def lines(count, content="Hello", model="echo"):
@@ -259,6 +260,140 @@ def expiring():
     assert len(results(over.output_file_id)) == 3
     errors = results(over.error_file_id)
     assert len(errors) == 40 and all(one["error"]["code"] == "batch_expired" for one in errors), errors[0]
+
+
+def loaded(batch):
+    return int(sql(f"select loaded from sluice.batch where id = {batch.id.removeprefix('batch_')}"))
+
+
+def guarded():
+    """Lines meet their model's guard as single requests do, and hear the same."""
+    sql("select sluice.set_guard('echo', p_body_bytes_max => 2000, p_prompt_characters_max => 40, p_max_tokens_max => 5,"
+        " p_control_characters => 'refuse')")
+    refused = {
+        "long": {"messages": say("x" * 41)}, "control": {"messages": say("a\u0007")},
+        "large": {"messages": say("a"), "user": "u" * 3_000},
+    }
+    bodies = {"first": {"messages": say("a")}, **refused, "clamped": {"messages": say("a"), "max_tokens": 500}}
+    eventually("the guard is known", lambda: http.post(
+        "/v1/chat/completions", json={"model": "echo", **bodies["long"]}).status_code == 400)
+    content = "".join(
+        json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": {"model": "echo", **body}}) + "\n"
+        for name, body in bodies.items())
+    done = ended(create(upload(content.encode())))
+    assert done.status == "completed", done
+    assert (done.request_counts.total, done.request_counts.completed, done.request_counts.failed) == (5, 2, 3), done
+    assert [one["custom_id"] for one in results(done.output_file_id)] == ["first", "clamped"]
+    assert sql("select payload->>'max_tokens' from sluice.job where custom_id = 'clamped'") == "5"
+    errors = results(done.error_file_id)
+    assert [one["custom_id"] for one in errors] == list(refused)
+    for one in errors:
+        body = json.dumps({"model": "echo", **refused[one["custom_id"]]})
+        direct = http.post("/v1/chat/completions", content=body)
+        assert direct.status_code in (400, 413)
+        assert one["response"]["status_code"] == direct.status_code and one["response"]["body"] == direct.json(), (one, direct.text)
+    # Whoever asks for it again does not get past the guard.
+    job = sql("select id from sluice.job where custom_id = 'long'")
+    again = http.post(f"/api/jobs/{job}/retry")
+    assert again.status_code == 409 and "refused" in again.json()["error"]["message"], again.text
+    assert sql("select sum(violations) from sluice.check_invariants()") == "0"
+
+
+def full_queue():
+    """A batch waits for room in the queue."""
+    sql("select sluice.set_queue_bound(20, 'echo')")
+    batch = create(upload(lines(100, "[[mock:latency 200]]")))
+    seen = []
+
+    def over():
+        seen.append(int(sql("select count(*) from sluice.ready")))
+        return client.batches.retrieve(batch.id).status == "completed"
+
+    eventually("it is done", over, 120)
+    assert 0 < max(seen) <= 20, max(seen)
+    done = client.batches.retrieve(batch.id)
+    assert (done.request_counts.total, done.request_counts.completed) == (100, 100), done
+    assert [one["custom_id"] for one in results(done.output_file_id)] == [f"id-{n}" for n in range(100)]
+
+
+def limited():
+    """Lines are charged to the limits of the key that ordered the batch, and leave half of them to single requests."""
+    limited_key, number = make_key("limited")
+    sluice("keys", "limits", number, "--requests", "20")
+    headers = {"Authorization": f"Bearer {limited_key}"}
+    order = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    batch = http.post("/v1/batches", headers=headers, json={**order, "input_file_id": upload(lines(12)).id})
+    batch = client.batches.retrieve(batch.json()["id"])
+    eventually("half is used", lambda: loaded(batch) >= 8)
+    for _ in range(5):
+        answer = http.post("/v1/chat/completions", headers=headers, json={"model": "echo", "messages": say("a")})
+        assert answer.status_code == 200, answer.text
+    done = ended(batch)
+    assert done.status == "completed" and done.request_counts.completed == 12, done
+    # As fast as half of the limit fills up again: one in three seconds.
+    span = sql("select extract(epoch from max(created_at) - min(created_at)) from sluice.job where custom_id is not null")
+    assert float(span) > 3, span
+    small_key, number = make_key("small")
+    sluice("keys", "limits", number, "--tokens", "100")
+    headers = {"Authorization": f"Bearer {small_key}"}
+    body = {"model": "echo", "messages": say("a"), "max_tokens": 500}
+    direct = http.post("/v1/chat/completions", headers=headers, json=body)
+    assert direct.status_code == 429 and "retry-after" not in direct.headers, direct.text
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    file = upload(json.dumps(line).encode())
+    batch = http.post("/v1/batches", headers=headers, json={**order, "input_file_id": file.id})
+    [error] = results(ended(client.batches.retrieve(batch.json()["id"])).error_file_id)
+    assert error["response"]["status_code"] == 429 and error["response"]["body"] == direct.json(), error
+
+
+def cut():
+    """Lines that were not queued before a batch was cancelled, or its window ended, are in the error file."""
+    sql("select sluice.set_queue_bound(5, 'echo')")
+    file = upload(lines(30, "[[mock:latency 60000]]"))
+
+    def check(over, code):
+        assert (over.request_counts.total, over.request_counts.completed, over.request_counts.failed) == (30, 0, 30), over
+        errors = results(over.error_file_id)
+        assert [one["custom_id"] for one in errors] == [f"id-{n}" for n in range(30)]
+        assert {one["error"]["code"] for one in errors} == {code} and not any(one["response"] for one in errors)
+        assert over.output_file_id is None
+
+    batch = create(file)
+    # As many run as there are slots, and five wait.
+    eventually("no more are let in", lambda: loaded(batch) == 21)
+    assert http.delete(f"/v1/files/{file.id}").status_code == 409
+    client.batches.cancel(batch.id)
+    over = ended(batch)
+    assert over.status == "cancelled"
+    check(over, "batch_cancelled")
+    over = ended(create(file, window="3s"))
+    assert over.status == "expired"
+    check(over, "batch_expired")
+    assert client.files.delete(file.id).deleted
+
+
+def repeated():
+    """The same order with the same idempotency key makes one batch."""
+    file = upload(lines(1))
+    order = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+
+    def post(key="once", using=http, **change):
+        return using.post("/v1/batches", json={**order, **change}, headers={"Idempotency-Key": key})
+
+    first = post().json()
+    assert post().json()["id"] == first["id"] and post("twice").json()["id"] != first["id"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        many = list(pool.map(lambda _: post("many").json()["id"], range(8)))
+    assert len(set(many)) == 1 and len(client.batches.list(limit=100).data) == 3, many
+    changed = post(completion_window="12h")
+    assert changed.status_code == 409 and changed.json()["error"]["code"] == "idempotency_key_reused", changed.text
+    assert post("x" * 257).status_code == 400
+    for batch in client.batches.list(limit=100):
+        ended(batch)
+    assert client.files.delete(file.id).deleted
+    assert post().json()["id"] == first["id"] and post("new").status_code == 400
+    # The key is the tenant's own.
+    assert post(using=other).status_code == 400
 
 
 def lists():

@@ -1,26 +1,21 @@
 """What RunPod's own package, and plain HTTP as its documentation has it, see of /v2.
 
-usage: endpoints.py CASE URL KEY OTHER_KEY
-OTHER_KEY belongs to another tenant. The model `echo` is the mock backend with markers, `idle` has no workers.
+See harness.py for the arguments. The model `idle` has no workers.
 """
 
-import sys
 import time
 
 import httpx
 import requests
 import runpod
 
-case, url, key, other_key = sys.argv[1:5]
+from harness import case, key, other_key, say, url
+
 runpod.endpoint_url_base = f"{url}/v2"
 runpod.api_key = key
 endpoint = runpod.Endpoint("echo")
 http = httpx.Client(base_url=f"{url}/v2", headers={"Authorization": f"Bearer {key}"}, timeout=60)
 other = httpx.Client(base_url=f"{url}/v2", headers={"Authorization": f"Bearer {other_key}"}, timeout=60)
-
-
-def say(text):
-    return [{"role": "user", "content": text}]
 
 
 def ended(job, model="echo"):

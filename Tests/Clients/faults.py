@@ -1,6 +1,6 @@
 """What clients that mean harm, and machines that fail, do to a gateway.
 
-usage: faults.py CASE URL KEY OTHER_KEY SLUICE DATABASE_URL [SEED | FOLDER]
+See harness.py for the arguments. Here MORE is a seed, or a folder.
 """
 
 import concurrent.futures
@@ -260,6 +260,10 @@ def database():
         tell("stop")
         eventually("it stopped", lambda: said("stopped"), 60)
         eventually("clients are told", lambda: codes[-20:].count(503) > 10, 60)
+        # Nobody waits any more: eight clients that waited for seconds each would hear this in minutes.
+        told = codes.count(503)
+        eventually("clients are told at once", lambda: codes.count(503) > told + 400, 60)
+        assert httpx.post(f"{url}/v1/batches", headers={"Authorization": f"Bearer {key}"}, json={}, timeout=20).status_code in (400, 503)
         assert httpx.get(f"{url}/health/live", timeout=20).status_code == 200
         assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 503
         tell("start")

@@ -1,11 +1,11 @@
-"""What clients other people wrote see of the gateway: the openai package and httpx. See common.py for the arguments."""
+"""What clients other people wrote see of the gateway: the openai package and httpx. See harness.py for the arguments."""
 
 import asyncio
 
 import httpx
 import openai
 
-from common import case, client, events, eventually, http, key, other, raises, say, url
+from harness import case, client, events, eventually, http, key, other, raises, say, url
 
 
 def calls():

@@ -1,4 +1,9 @@
-"""What the cases of access.py and faults.py share: gateways of their own, the command line, raw connections."""
+"""What the scripts beside this one share: clients, the command line, SQL, gateways of their own, raw connections.
+
+usage of each: SCRIPT CASE URL KEY OTHER_KEY SLUICE DATABASE_URL [MORE]
+URL is a gateway; OTHER_KEY belongs to another tenant than KEY; SLUICE is the program. The model `echo` is the mock backend
+with markers.
+"""
 
 import contextlib
 import ctypes
@@ -10,8 +15,14 @@ import subprocess
 import sys
 import time
 
+import httpx
+import openai
+
 case, url, key, other_key, program, database = sys.argv[1:7]
 more = sys.argv[7:]
+client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=60)
+http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+other = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {other_key}"}, timeout=60)
 
 
 def die_with_parent():
@@ -38,6 +49,18 @@ def eventually(what, check, within=20):
             return found
         time.sleep(0.02)
     raise AssertionError(f"never: {what}")
+
+
+def events(response):
+    """The server-sent events of a response, as (event, id, data)."""
+    name, identifier = None, None
+    for line in response.iter_lines():
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("id: "):
+            identifier = line[4:]
+        elif line.startswith("data: "):
+            yield name, identifier, json.loads(line[6:])
 
 
 def sluice(*arguments):

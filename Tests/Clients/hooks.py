@@ -1,23 +1,17 @@
 """What receivers of webhooks see, verified with the package `standardwebhooks`.
 
-usage: hooks.py CASE URL KEY OTHER_KEY SLUICE DATABASE_URL
-OTHER_KEY belongs to another tenant. The model `echo` is the mock backend with markers.
+See harness.py for the arguments.
 """
 
 import http.server
 import json
 import queue
-import subprocess
-import sys
 import threading
-import time
 
 import httpx
 import standardwebhooks
 
-case, url, key, other_key, sluice, database = sys.argv[1:7]
-http_client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-other = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {other_key}"}, timeout=60)
+from harness import case, client, eventually, gateway, http as http_client, key, other, say, sluice, sql
 
 
 class Receiver:
@@ -54,7 +48,7 @@ class Receiver:
 
 
 def submit(text="Hello", **more):
-    body = {"model": "echo", "body": {"messages": [{"role": "user", "content": text}]}, **more}
+    body = {"model": "echo", "body": {"messages": say(text)}, **more}
     answer = http_client.post("/api/jobs", json=body)
     assert answer.status_code in (200, 202), answer.text
     return answer.json()["id"]
@@ -62,15 +56,6 @@ def submit(text="Hello", **more):
 
 def deliveries(job):
     return http_client.get(f"/api/webhooks/deliveries?job={job}").json()["data"]
-
-
-def eventually(what, check):
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if check():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"never: {what}")
 
 
 def job():
@@ -138,8 +123,8 @@ def retried():
         assert answer.status_code == 404
     assert other.get(f"/api/webhooks/deliveries?job={number}").json()["data"] == []
     eventually("delivered", lambda: deliveries(number)[0]["state"] == "delivered")
-    done = subprocess.run([sluice, "webhooks", "redeliver", str(delivery["id"]), "--database-url", database])
-    assert done.returncode == 0 and receiver.next()[0]["webhook-id"] == seen[0][0]["webhook-id"]
+    sluice("webhooks", "redeliver", str(delivery["id"]))
+    assert receiver.next()[0]["webhook-id"] == seen[0][0]["webhook-id"]
 
 
 def gone():
@@ -165,29 +150,62 @@ def killed():
     """A gateway that is killed while it delivers leaves the delivery to the next. There is no other gateway here."""
     global http_client
 
-    def gateway():
-        process = subprocess.Popen(
-            [sluice, "gateway", "--port", "0", "--json", "--allow-private-webhooks", "--database-url", database],
-            stdout=subprocess.PIPE)
-        address = json.loads(process.stdout.readline())["url"]
-        return process, httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    def asking(target):
+        return httpx.Client(base_url=target.url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
     receiver = Receiver("hold")
-    process, http_client = gateway()
-    try:
+    with gateway("--allow-private-webhooks") as first:
+        http_client = asking(first)
         number = submit(webhook=receiver.url)
         http_client.post(f"/api/jobs/{number}/cancel")
-        first = receiver.next()
-        process.kill()
-        process.wait()
-        # The lease of whoever held it runs out at once, not in a minute.
-        subprocess.run(["psql", "-X", "-q", database, "-c", "update sluice.webhook_delivery set due_at = now()"], check=True)
-        process, http_client = gateway()
-        assert receiver.next()[0]["webhook-id"] == first[0]["webhook-id"]
+        seen = receiver.next()
+        first.kill()
+    # The lease of whoever held it runs out at once, not in a minute.
+    sql("update sluice.webhook_delivery set due_at = now()")
+    with gateway("--allow-private-webhooks") as second:
+        http_client = asking(second)
+        assert receiver.next()[0]["webhook-id"] == seen[0]["webhook-id"]
         eventually("delivered", lambda: deliveries(number)[0]["state"] == "delivered")
         assert deliveries(number)[0]["attempt"] == 2
-    finally:
-        process.kill()
+
+
+def batch():
+    """The end of a batch, told once as OpenAI names it."""
+    receiver, silent = Receiver(), Receiver()
+    made = http_client.post("/api/webhooks/endpoints", json={"url": receiver.url}).json()
+    assert set(made["batch_states"]) == {"completed", "failed", "expired", "cancelled"}, made
+    jobs = http_client.post("/api/webhooks/endpoints", json={"url": silent.url, "states": ["failed"]}).json()
+    assert jobs["batch_states"] == [] and jobs["states"] == ["failed"], jobs
+    assert http_client.post("/api/webhooks/endpoints", json={"url": silent.url, "batch_states": ["running"]}).status_code == 400
+
+    def order(text, window="24h", line="POST"):
+        request = {"custom_id": "a", "method": line, "url": "/v1/chat/completions", "body": {"model": "echo", "messages": say(text)}}
+        file = client.files.create(file=("in.jsonl", json.dumps(request).encode()), purpose="batch")
+        return client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window=window).id
+
+    def told(kind, number):
+        headers, body = receiver.next()
+        message = standardwebhooks.Webhook(made["secret"]).verify(body, headers)
+        assert message["type"] == f"batch.{kind}" and message["data"]["id"] == number, message
+        assert message["data"]["status"] == kind and message["data"]["object"] == "batch" and message["timestamp"]
+        assert message["data"] == client.batches.retrieve(number).to_dict()
+        return message["data"]
+
+    assert told("completed", order("Hello"))["output_file_id"]
+    assert told("failed", order("Hello", line="GET"))["errors"]["data"][0]["code"] == "invalid_method"
+    assert told("expired", order("[[mock:latency 60000]]", window="1s"))["error_file_id"]
+    cancelled = order("[[mock:latency 60000]]")
+    client.batches.cancel(cancelled)
+    told("cancelled", cancelled)
+    # Each once, and nobody else is told.
+    found = http_client.get("/api/webhooks/deliveries").json()["data"]
+    assert len(found) == 4 and all(one["batch"] and "job" not in one for one in found), found
+    [one] = http_client.get(f"/api/webhooks/deliveries?batch={cancelled}").json()["data"]
+    assert one["batch_state"] == "cancelled" and one["endpoint"] == made["id"]
+    assert http_client.get("/api/webhooks/deliveries?batch=7").status_code == 400
+    listed = [json.loads(line) for line in sluice("webhooks", "list", "--batch", cancelled.split("_")[1], "--json").splitlines()]
+    assert [line["id"] for line in listed] == [one["id"]], listed
+    assert receiver.messages.empty() and silent.messages.empty()
 
 
 def private():

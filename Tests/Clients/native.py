@@ -1,15 +1,14 @@
 """What a program that speaks /api/jobs can say and ask.
 
-usage: native.py CASE URL KEY OTHER_KEY
-OTHER_KEY belongs to another tenant. The model `echo` is the mock backend with markers, `idle` has no workers.
+See harness.py for the arguments. The model `idle` has no workers.
 """
 
-import sys
 import time
 
 import httpx
 
-case, url, key, other_key = sys.argv[1:5]
+from harness import case, key, url
+
 http = httpx.Client(base_url=f"{url}/api/jobs", headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
 

@@ -1,11 +1,11 @@
-"""Responses in the background, and the package's retries. See common.py for the arguments."""
+"""Responses in the background, and the package's retries. See harness.py for the arguments."""
 
 import asyncio
 
 import httpx
 import openai
 
-from common import case, client, eventually, http, key, other, raises, say, url
+from harness import case, client, eventually, http, key, other, raises, say, url
 
 SLOW = "[[mock:latency 60000]]"
 

@@ -1,7 +1,6 @@
 """Asks everything /openapi.json promises, well and badly formed, and looks for answers it does not promise.
 
-usage: schema.py URL KEY
-The document's examples name the model `demo`.
+See harness.py for the arguments; there is one case. The document's examples name the model `demo`.
 """
 
 import os
@@ -12,7 +11,7 @@ import tempfile
 import httpx
 import jsonschema_rs
 
-url, key = sys.argv[1:3]
+from harness import key, url
 
 document = httpx.get(f"{url}/openapi.json").json()
 
@@ -40,6 +39,16 @@ for _ in range(2):
     job = httpx.post(f"{url}/api/jobs", headers={"Authorization": f"Bearer {key}", "Prefer": "wait=30"}, timeout=60,
                      json={"model": "demo", "body": {"messages": [{"role": "user", "content": "Hello"}]}})
     assert job.json()["state"] == "succeeded", job.text
+
+# Every example of a request works, but for the one that names a file nobody has uploaded.
+for path, operations in document["paths"].items():
+    for method, operation in operations.items():
+        body = resolved(operation.get("requestBody", {})).get("content", {}).get("application/json", {})
+        for example in [one["value"] for one in body.get("examples", {}).values()] or [body["example"]] if body else []:
+            answer = httpx.request(method, url + path.replace("{model}", "demo"), json=example, timeout=60,
+                                   headers={"Authorization": f"Bearer {key}"})
+            names_file = isinstance(example, dict) and "input_file_id" in example
+            assert answer.status_code == 400 if names_file else answer.is_success, (path, example, answer.text)
 
 # What would wait for minutes waits for a moment.
 hooks = '''

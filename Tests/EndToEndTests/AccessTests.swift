@@ -25,9 +25,7 @@ struct AccessTests {
                 try await queue.queue.putDeployment(slow)
             }
             let routes = try JSONEncoder().encode(try Self.routes(queue.url))
-            let outcome = try await ClientScript.run(
-                "access.py", name, try await queue.scriptArguments() + [String(decoding: routes, as: UTF8.self)])
-            #expect(outcome.status == 0, "\(outcome.errors)")
+            try await queue.script("access", name, more: [String(decoding: routes, as: UTF8.self)])
         }
     }
 
@@ -36,15 +34,5 @@ struct AccessTests {
             GatewaySettings(), database: try ConnectionConfiguration(url),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ).routes
-    }
-}
-
-extension RunningQueue {
-    /// What scripts are given: where the gateway is, a key of two tenants, the program, and the database.
-    func scriptArguments() async throws -> [String] {
-        _ = try await connection.query(Statement("test_tenant", "select sluice.put_tenant('other')"))
-        let other = APIKey.random()
-        _ = try await queue.createKey(tenant: "other", name: "other", prefix: other.prefix, sha256: other.sha256)
-        return [gateway, key, other.text, try Products.path(of: "sluice"), url]
     }
 }

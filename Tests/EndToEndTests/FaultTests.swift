@@ -13,23 +13,19 @@ struct FaultTests {
     func faultsOfOthers(name: String) async throws {
         let words = name.split(separator: " ").map(String.init)
         try await RunningQueue.with(slots: 16) { queue in
-            let outcome = try await ClientScript.run(
-                "faults.py", words[0], try await queue.scriptArguments() + words.dropFirst())
-            #expect(outcome.status == 0, "\(outcome.errors)")
+            try await queue.script("faults", words[0], more: Array(words.dropFirst()))
         }
     }
 
     @Test func `a database that stops and starts under load loses nothing`() async throws {
         try await TemporaryFolder.with { folder in
-            let ended = try await Self.withServer(folder) { url in
+            try await Self.withServer(folder) { url in
                 let migrated = try await RunningQueue.sluice(["migrate", "--database-url", url])
                 #expect(migrated.status == 0, "\(migrated.errors)")
-                return try await RunningQueue.with(url: url) { queue in
-                    try await ClientScript.run(
-                        "faults.py", "database", try await queue.scriptArguments() + [folder.path])
+                try await RunningQueue.with(url: url) { queue in
+                    try await queue.script("faults", "database", more: [folder.path])
                 }
             }
-            #expect(ended.status == 0, "\(ended.errors)")
         }
     }
 

@@ -1,3 +1,4 @@
+import Queue
 import TestSupport
 import Testing
 
@@ -10,20 +11,32 @@ struct GatewayTests {
             "calls", "streams", "concurrent", "errors", "malformed", "jobs", "job_events", "tenants", "leaving",
             "health",
         ])
-    func clientsOfOthers(name: String) async throws { try await PythonClient.run("gateway", name) }
+    func clientsOfOthers(name: String) async throws { try await run("gateway", name) }
 
     @Test(
         .database(migrated: true),
         arguments: [
             "files", "large_file", "bad_forms", "broken_upload", "batches", "failing_lines", "bad_batches",
-            "cancelling", "expiring", "lists", "asynchronous", "tenants",
+            "cancelling", "expiring", "lists", "asynchronous", "tenants", "guarded", "full_queue", "limited", "cut",
+            "repeated",
         ])
-    func filesAndBatches(name: String) async throws { try await PythonClient.run("batches", name) }
+    func filesAndBatches(name: String) async throws { try await run("batches", name) }
 
     @Test(
         .database(migrated: true),
         arguments: [
             "background", "failures", "cancelling", "resuming", "deleting", "synchronous", "tenants", "retries",
         ])
-    func responses(name: String) async throws { try await PythonClient.run("responses", name) }
+    func responses(name: String) async throws { try await run("responses", name) }
+
+    /// Runs one case of a script against a queue with a model `echo`.
+    private func run(_ script: String, _ name: String) async throws {
+        try await RunningQueue.with(
+            slots: 16, configuration: #"{"markers": true, "retry_after_ms": 10, "latency_per_token_ms": 1}"#
+        ) { queue in
+            try await queue.queue.putModel(
+                "echo", maximumAttempts: 2, retryBase: .milliseconds(20), retryCap: .milliseconds(100))
+            try await queue.script(script, name)
+        }
+    }
 }

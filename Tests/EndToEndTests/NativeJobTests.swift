@@ -9,8 +9,7 @@ struct NativeJobTests {
     func programs(name: String) async throws {
         try await RunningQueue.with { queue in
             try await queue.queue.putModel("idle")
-            try await ClientScript(name: "native.py")
-                .succeeds([name, queue.gateway, queue.key, try await queue.otherKey()])
+            try await queue.script("native", name)
         }
     }
 }

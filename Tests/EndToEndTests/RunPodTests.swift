@@ -9,8 +9,7 @@ struct RunPodTests {
     func clientsOfRunPod(name: String) async throws {
         try await RunningQueue.with(configuration: #"{"markers": true, "latency_per_token_ms": 1}"#) { queue in
             try await queue.queue.putModel("idle")
-            try await ClientScript(name: "endpoints.py")
-                .succeeds([name, queue.gateway, queue.key, try await queue.otherKey()])
+            try await queue.script("endpoints", name)
         }
     }
 }

@@ -10,7 +10,7 @@ struct SchemaTests {
         try await RunningQueue.with { queue in
             try await queue.queue.putModel("demo")
             try await queue.queue.putDeployment(DeploymentRequest(model: "demo", name: "demo-1", backend: "mock"))
-            try await ClientScript(name: "schema.py").succeeds([queue.gateway, queue.key])
+            try await queue.script("schema", "all")
         }
     }
 }

@@ -8,14 +8,16 @@ import Testing
 /// Webhooks as their receivers see them; the cases are in Tests/Clients/hooks.py.
 @Suite(.timeLimit(.minutes(10)))
 struct WebhookTests {
-    @Test(.database(migrated: true), arguments: ["job", "endpoint", "retried", "gone", "runpod"])
+    @Test(.database(migrated: true), arguments: ["job", "endpoint", "retried", "gone", "runpod", "batch"])
     func receivers(name: String) async throws {
-        try await RunningQueue.with(arguments: ["--allow-private-webhooks"]) { queue in try await hooks(name, queue) }
+        try await RunningQueue.with(arguments: ["--allow-private-webhooks"]) { queue in
+            try await queue.script("hooks", name)
+        }
     }
 
     @Test(.database(migrated: true))
     func `an address that is not of the public internet is not asked`() async throws {
-        try await RunningQueue.with { queue in try await hooks("private", queue) }
+        try await RunningQueue.with { queue in try await queue.script("hooks", "private") }
     }
 
     @Test(.database(migrated: true))
@@ -28,14 +30,6 @@ struct WebhookTests {
         try await queue.putModel("echo")
         let key = APIKey.random()
         _ = try await queue.createKey(tenant: "default", name: "test", prefix: key.prefix, sha256: key.sha256)
-        try await ClientScript(name: "hooks.py")
-            .succeeds(["killed", "http://127.0.0.1", key.text, "", try TestProducts.sluice, url])
-    }
-
-    private func hooks(_ name: String, _ queue: RunningQueue) async throws {
-        try await ClientScript(name: "hooks.py")
-            .succeeds([
-                name, queue.gateway, queue.key, try await queue.otherKey(), try TestProducts.sluice, queue.url,
-            ])
+        try await ClientScript.run("hooks", "killed", url: url, gateway: "http://127.0.0.1", key: key.text)
     }
 }

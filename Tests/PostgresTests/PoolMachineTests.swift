@@ -120,6 +120,28 @@ struct PoolMachineTests {
         #expect(machine.timePassed(until: start + .seconds(10), &generator) == [.refuse(1, .timedOut)])
     }
 
+    @Test func `while the server is away nobody waits longer than whoever came first`() {
+        var machine = machine { ($0.maximumConnections, $0.minimumConnections, $0.sharesWait) = (1, 1, true) }
+        var generator = SeededGenerator(state: 1)
+        _ = machine.started(&generator)
+        _ = machine.connected(1, at: start, &generator)
+        _ = machine.lost(1, &generator)
+        #expect(machine.requested(1, .shared, at: start + .seconds(1), &generator) == [])
+        #expect(machine.requested(2, .shared, at: start + .seconds(9), &generator) == [])
+        #expect(
+            machine.timePassed(until: start + .seconds(11), &generator)
+                == [.refuse(1, .timedOut), .refuse(2, .timedOut)])
+        #expect(machine.requested(3, .shared, at: start + .seconds(12), &generator) == [.refuse(3, .timedOut)])
+        _ = machine.connectFailed(2, isFinal: false, &generator)
+        #expect(machine.requested(4, .shared, at: start + .seconds(60), &generator) == [.refuse(4, .timedOut)])
+        _ = machine.connected(3, at: start + .seconds(61), &generator)
+        #expect(machine.requested(5, .shared, at: start + .seconds(62), &generator) == [.grant(5, 3)])
+        // The next time it is away all begin anew.
+        _ = machine.lost(3, &generator)
+        #expect(machine.requested(6, .shared, at: start + .seconds(70), &generator) == [])
+        #expect(machine.nextDeadline == start + .seconds(80))
+    }
+
     @Test func `long idle connections are closed down to the minimum`() {
         var (machine, generator) = (machine { $0.minimumConnections = 1 }, SeededGenerator(state: 1))
         _ = machine.started(&generator)
@@ -134,6 +156,7 @@ struct PoolMachineTests {
             $0.minimumConnections = Int.random(in: 0...1, using: &generator)
             $0.maximumWaiters = 5
             $0.maximumUsers = 3
+            $0.sharesWait = Bool.random(using: &generator)
         }
         var now = start
         var (asked, last): (Set<UInt64>, UInt64) = ([], 0)

@@ -177,4 +177,84 @@ struct FileBatchTests {
         #expect(code == .notFound)
         #expect(try await corner.queue.reject(try await claim(corner), errors: Array("[]".utf8)))
     }
+
+    @Test func `a batch that is put back lets the others have their turn`() async throws {
+        let corner = try await Corner.open()
+        let batches = [try await order(corner), try await order(corner)]
+        let first = try await claim(corner)
+        #expect(try await corner.queue.validated(first, total: 3)?.loaded == 0)
+        try await corner.queue.putBack(first)
+        let second = try await claim(corner)
+        #expect(try await corner.queue.validated(second, total: 3)?.loaded == 0)
+        try await corner.queue.putBack(second)
+        #expect([first.batch, second.batch] == batches)
+        #expect(try await claim(corner).batch == batches[0])
+        // What was put back belongs to the next.
+        #expect(try await !corner.queue.renew(first, forSeconds: 60))
+        for batch in batches {
+            _ = try await corner.queue.cancelBatch(batch)
+            try await lapse(corner, batch)
+        }
+        _ = try await corner.queue.settleBatches()
+        for _ in batches {
+            let work = try await claim(corner)
+            #expect(work.isFinalizing && work.isCut && work.isCancelled)
+            #expect(try await corner.queue.finalize(work, output: nil, errors: nil, unloaded: 3))
+            let end = try await record(corner, work.batch)
+            #expect(end.progress.state == .cancelled && end.unloaded == 3 && end.progress.total == 0)
+        }
+        #expect(try await corner.violations() == [])
+    }
+
+    @Test func `a batch that was loaded is not cut`() async throws {
+        let corner = try await Corner.open()
+        let batch = try await loaded(corner, lines: 2)
+        _ = try await corner.queue.cancelBatch(batch)
+        _ = try await corner.queue.settleBatches()
+        try await lapse(corner, batch)
+        let work = try await claim(corner)
+        #expect(work.isFinalizing && !work.isCut && work.isCancelled)
+        #expect(try await corner.queue.finalize(work, output: nil, errors: nil))
+    }
+
+    @Test func `the same order with the same key makes one batch, also when the file is gone`() async throws {
+        let corner = try await Corner.open()
+        let file = try await file(corner)
+        var order = BatchOrderRequest(
+            tenant: "default", inputFile: file, kind: .chat, window: "1h", windowSeconds: 60)
+        (order.idempotencyKey, order.key) = ("once-\(file)", 7)
+        let batch = try await corner.queue.order(order)
+        #expect(try await corner.queue.order(order) == batch)
+        var other = order
+        other.windowSeconds = 61
+        #expect(try await code { _ = try await corner.queue.order(other) } == .idempotencyKeyReused)
+        other.idempotencyKey = String(repeating: "x", count: 257)
+        #expect(try await code { _ = try await corner.queue.order(other) } == .invalidArgument)
+        let work = try await claim(corner)
+        #expect(work.key == 7)
+        #expect(try await corner.queue.reject(work, errors: Array("[]".utf8)))
+        #expect(try await corner.queue.deleteFile(file, of: "default"))
+        #expect(try await corner.queue.order(order) == batch)
+        // After a day the key is new.
+        try await corner.connection.execute(
+            script: "update sluice.batch_idempotency set created_at = now() - interval '25 hours'; select sluice.tidy()"
+        )
+        #expect(try await code { _ = try await corner.queue.order(order) } == .notFound)
+    }
+
+    @Test func `the limits of a key and of its tenant are its batches'`() async throws {
+        let corner = try await Corner.open()
+        try await corner.connection.execute(script: "select sluice.put_tenant('\(corner.model)')")
+        let key = try await corner.queue.createKey(
+            tenant: corner.model, name: "x", prefix: "x",
+            sha256: Array(corner.model.utf8.prefix(32))
+                + Array(
+                    repeating: 0, count: max(0, 32 - corner.model.utf8.count)))
+        #expect(try await corner.queue.limits(of: corner.model, key: key).isEmpty)
+        try await corner.queue.setLimits(key: key, requestsPerMinute: 5)
+        try await corner.queue.setLimits(tenant: corner.model, tokensPerMinute: 6)
+        let limits = try await corner.queue.limits(of: corner.model, key: key)
+        #expect(limits.map(\.requestsPerMinute) == [5, nil] && limits.map(\.tokensPerMinute) == [nil, 6])
+        #expect(try await corner.queue.limits(of: corner.model, key: nil).map(\.tokensPerMinute) == [6])
+    }
 }

@@ -121,4 +121,64 @@ struct WebhookTests {
         #expect(try await corner.queue.expireWebhooks() == 1)
         #expect(try await corner.queue.webhooks(filter(tenant)).isEmpty)
     }
+
+    /// Orders a batch of a file of the tenant, and returns it.
+    private func order(_ corner: Corner, _ tenant: String) async throws -> Int32 {
+        let file = try await corner.queue.beginFile(of: tenant)
+        try await corner.queue.append([1], ordinal: 0, to: file)
+        _ = try await corner.queue.completeFile(
+            file, filename: "in.jsonl", purpose: "batch", bytes: 1, pieces: 1, keptFor: nil)
+        return try await corner.queue.order(
+            BatchOrderRequest(tenant: tenant, inputFile: file, kind: .chat, window: "1h", windowSeconds: 3_600))
+    }
+
+    @Test func `the end of a batch makes one delivery for each endpoint that wants it`() async throws {
+        let corner = try await Corner.open()
+        let tenant = try await tenant(corner)
+        let url = "https://example.com/"
+        let all = try await corner.queue.putWebhookEndpoint(url, tenant: tenant)
+        let failed = try await corner.queue.putWebhookEndpoint(url, tenant: tenant, batchStates: ["failed"])
+        _ = try await corner.queue.putWebhookEndpoint(url, tenant: tenant, states: ["failed"])
+        let rejected = try await order(corner, tenant)
+        let work = try #require(try await corner.queue.claimBatchWork(forSeconds: 60))
+        #expect(work.batch == rejected)
+        #expect(try await corner.queue.reject(work, errors: Array("[]".utf8)))
+        let cancelled = try await order(corner, tenant)
+        _ = try await corner.queue.cancelBatch(cancelled)
+        _ = try await corner.queue.settleBatches()
+        let end = try #require(try await corner.queue.claimBatchWork(forSeconds: 60))
+        #expect(try await corner.queue.finalize(end, output: nil, errors: nil))
+        // A second end is none.
+        #expect(try await !corner.queue.finalize(end, output: nil, errors: nil))
+        _ = try await corner.queue.settleBatches()
+        let deliveries = try await corner.queue.webhooks(filter(tenant)).reversed()
+        #expect(
+            Set(deliveries.map { "\($0.subject) \($0.endpoint ?? 0)" })
+                == Set(
+                    [
+                        (rejected, BatchProgress.State.failed, all), (rejected, .failed, failed),
+                        (cancelled, .cancelled, all),
+                    ]
+                    .map { "\(WebhookSubject.batch($0.0, state: $0.1)) \($0.2)" }))
+        #expect(deliveries.count == 3)
+        var one = filter(tenant)
+        one.batch = cancelled
+        let delivery = try #require(try await corner.queue.webhooks(one).first)
+        let claimed = try #require(try await claim(corner, delivery.id, lease: .seconds(600)))
+        #expect(claimed.subject == .batch(cancelled, state: .cancelled) && claimed.tenant == tenant)
+    }
+
+    @Test func `an endpoint that wants nothing is refused`() async throws {
+        let corner = try await Corner.open()
+        let tenant = try await tenant(corner)
+        for (states, batchStates) in [([], []), (["failed"], ["running"]), (["done"], nil), ([], nil)]
+            as [([String], [String]?)]
+        {
+            let refused = try await code {
+                _ = try await corner.queue.putWebhookEndpoint(
+                    "https://example.com/", tenant: tenant, states: states, batchStates: batchStates)
+            }
+            #expect(refused == .invalidArgument)
+        }
+    }
 }

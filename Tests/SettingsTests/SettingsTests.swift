@@ -108,6 +108,7 @@ struct SettingsValueTests {
         #expect(Duration(settingsText: "500ms") == .milliseconds(500))
         #expect(Duration(settingsText: "2m") == .seconds(120))
         #expect(Duration(settingsText: "1h") == .seconds(3_600))
+        #expect(Duration(settingsText: "90d") == .seconds(7_776_000))
         #expect(ByteCount(settingsText: "2GiB")?.bytes == 2 << 30)
         #expect(ByteCount(settingsText: "4096")?.bytes == 4_096)
         #expect(Bool(settingsText: "ON") == true)

@@ -106,6 +106,25 @@ end $$;
 comment on function sluice.batch_chunk_end is
     'Records a chunk that was copied; its jobs run when the transaction commits, while later chunks are still being loaded. p_first_line counts loaded jobs from 0. The ids of a chunk lie above those of the chunk before. SL011: its lines are loaded already, or the batch is closed.';
 
+create or replace function sluice.batch_chunk_refuse(
+    p_batch int, p_ids bigint[], p_classes text[], p_messages text[], p_bodies json[])
+returns void language plpgsql as $$
+declare
+    v_count int;
+begin
+    insert into sluice.result (id, attempt, state, error_class, error_message, body)
+    select j.id, 0, 'failed', u.class::sluice.error_class, left(u.message, 2000), u.body
+    from unnest(p_ids, p_classes, p_messages, p_bodies) u(id, class, message, body)
+    join sluice.job j on j.id = u.id and j.batch_id = p_batch;
+    get diagnostics v_count = row_count;
+    if v_count <> cardinality(p_ids) then
+        raise exception using errcode = 'SL011', message = 'The chunk does not hold the jobs that were refused.';
+    end if;
+    insert into sluice.batch_delta (batch_id, state, jobs) values (p_batch, 'failed', v_count);
+end $$;
+comment on function sluice.batch_chunk_refuse is
+    'Ends jobs of a chunk that is being copied which are not to run: they have a row in sluice.job and none in sluice.ready, and were never tried (attempt 0), so that nobody can have them retried. Inside the transaction of the chunk.';
+
 create or replace function sluice.batch_progress(p_batch int)
 returns table (
     batch_id int, name text, kind sluice.job_kind, state sluice.batch_state, total int, loaded int, succeeded int,
@@ -239,8 +258,10 @@ begin
         format('%s: %s succeeded, %s failed, %s cancelled, %s expired, %s quarantined', p_batch.state,
             p_batch.succeeded, p_batch.failed, p_batch.cancelled, p_batch.expired, p_batch.quarantined));
     perform pg_notify('sluice_batch_' || p_batch.id, p_batch.state::text);
+    perform sluice.note_batch_end(p_batch);
 end $$;
-comment on function sluice.announce_batch_end(sluice.batch) is 'Records that a batch has ended, and tells whoever waits for it.';
+comment on function sluice.announce_batch_end(sluice.batch) is
+    'Records that a batch has ended, and tells whoever waits for it, webhooks included.';
 
 create or replace function sluice.settle_batches() returns int language plpgsql as $$
 declare

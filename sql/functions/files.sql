@@ -107,8 +107,8 @@ comment on function sluice.file_read(bigint, int) is
 create or replace function sluice.file_delete(p_tenant text, p_id bigint) returns boolean language plpgsql as $$
 begin
     if exists (select from sluice.batch b where b.input_file_id = p_id and b.tenant_id = sluice.tenant_id_of(p_tenant)
-            and b.state in ('validating', 'loading')) then
-        raise exception using errcode = 'SL006', message = format('A batch reads file %s; try again when it has.', p_id);
+            and b.ended_at is null) then
+        raise exception using errcode = 'SL006', message = format('A batch reads file %s; try again when it has ended.', p_id);
     end if;
     update sluice.file f set deleted_at = clock_timestamp()
     where f.id = p_id and f.tenant_id = sluice.tenant_id_of(p_tenant) and f.deleted_at is null
@@ -130,7 +130,7 @@ begin
         - (select s.value from sluice.setting s where s.name = 'upload_seconds') * interval '1 second';
     update sluice.file f set deleted_at = clock_timestamp()
     where f.deleted_at is null and f.expires_at <= clock_timestamp() and not exists (
-        select from sluice.batch b where b.input_file_id = f.id and b.state in ('validating', 'loading'));
+        select from sluice.batch b where b.input_file_id = f.id and b.ended_at is null);
     select f.id into v_file from sluice.file f where f.deleted_at is not null order by f.id limit 1;
     if not found then return ''; end if;
     delete from sluice.file_piece p where p.file_id = v_file and p.ordinal in (

@@ -7,8 +7,8 @@ returns int language plpgsql as $$
 declare
     v_id int;
 begin
-    if coalesce(cardinality(p_scopes), 0) = 0 or not p_scopes <@ array['submit', 'read', 'admin'] then
-        raise exception using errcode = 'SL003', message = 'The scopes of a key are some of submit, read and admin.';
+    if coalesce(cardinality(p_scopes), 0) = 0 or not p_scopes <@ array['submit', 'read'] then
+        raise exception using errcode = 'SL003', message = 'The scopes of a key are submit, read or both.';
     end if;
     insert into sluice.api_key (tenant_id, name, prefix, sha256, scopes, expires_at)
     values (sluice.tenant_id_of(p_tenant), p_name, p_prefix, p_sha256, p_scopes, p_expires_at)

@@ -123,6 +123,10 @@ begin
             message = format('Job %s has not failed, so there is nothing to retry.', p_id),
             hint = 'Failed, quarantined, expired and cancelled jobs can be retried.';
     end if;
+    if v_result.attempt = 0 and v_result.state = 'failed' then
+        raise exception using errcode = 'SL007', message = format('Job %s was refused before it was queued.', p_id),
+            hint = 'Mend the request, and submit it again.';
+    end if;
     if v_job.deadline_at <= clock_timestamp() then
         raise exception using errcode = 'SL007', message = format('The deadline of job %s has passed.', p_id),
             hint = 'Enqueue the request again with a later deadline.';

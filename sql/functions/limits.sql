@@ -87,6 +87,17 @@ $$;
 comment on function sluice.find_key(bytea) is
     'Whose key this is, what it lets do, and the limits of its line and its tenant. No row: nobody''s, or it was revoked or has expired.';
 
+create or replace function sluice.limits_of(p_tenant text, p_key int)
+returns table (id int, requests_per_minute int, tokens_per_minute bigint, concurrency int)
+language sql stable as $$
+    select l.id, l.requests_per_minute, l.tokens_per_minute, l.concurrency
+    from sluice.rate_limit l
+    where l.tenant_id = (select t.id from sluice.tenant t where t.name = p_tenant)
+        or l.key_id = (select coalesce(k.line_id, k.id) from sluice.api_key k where k.id = p_key)
+    order by l.id
+$$;
+comment on function sluice.limits_of is 'The limits of a tenant, and of a key''s line (null: of none).';
+
 create or replace function sluice.take_grants(
     p_gateway bigint, p_limits int[], p_requests int[], p_requests_back int[], p_tokens bigint[], p_tokens_back bigint[],
     p_slots int[])

@@ -161,6 +161,7 @@ begin
     delete from sluice.idempotency i where i.created_at < now() - interval '24 hours'
         and exists (select from sluice.result r where r.id = i.job_id);
     delete from sluice.attempt_sample a where a.at < clock_timestamp() - interval '2 minutes';
+    delete from sluice.batch_idempotency i where i.created_at < now() - interval '24 hours';
     return v_count;
 end $$;
 comment on function sluice.tidy() is

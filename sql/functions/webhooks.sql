@@ -41,10 +41,22 @@ comment on function sluice.note_result() is 'Makes the deliveries of an end, in 
 create or replace trigger webhook after insert on sluice.result
     for each row when (pg_sequence_last_value('sluice.webhooks_wanted') > 0) execute function sluice.note_result();
 
+create or replace function sluice.note_batch_end(p_batch sluice.batch) returns void language plpgsql as $$
+begin
+    if pg_sequence_last_value('sluice.webhooks_wanted') = 0 then return; end if;
+    insert into sluice.webhook_delivery (batch_id, tenant_id, endpoint_id, attempts_max, batch_state, form, url)
+    select p_batch.id, p_batch.tenant_id, e.id,
+        (select s.value from sluice.setting s where s.name = 'webhook_tries_max'), p_batch.state, 'standard', e.url
+    from sluice.webhook_endpoint e
+    where e.tenant_id = p_batch.tenant_id and e.disabled_at is null and p_batch.state = any (e.batch_states);
+end $$;
+comment on function sluice.note_batch_end(sluice.batch) is 'Makes the deliveries of the end of a batch, in the transaction that ends it.';
+
 create or replace function sluice.claim_webhooks(p_limit int, p_lease_ms int)
 returns table (
     id bigint, attempt smallint, url text, form sluice.webhook_form, job_id bigint, job_attempt smallint,
-    job_state sluice.job_state, created_at timestamptz, now timestamptz, secrets bytea[])
+    job_state sluice.job_state, created_at timestamptz, now timestamptz, secrets bytea[], batch_id int,
+    batch_state sluice.batch_state, tenant text)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -72,8 +84,10 @@ begin
         select d.id, d.attempt, d.url, d.form, d.job_id, d.job_attempt, d.job_state, d.created_at, clock_timestamp(),
             case when e.id is not null then array[e.secret]
                 when s.previous_until > clock_timestamp() then array[s.secret, s.previous]
-                else array[s.secret] end
+                else array[s.secret] end,
+            d.batch_id, d.batch_state, t.name
         from sluice.webhook_delivery d
+        join sluice.tenant t on t.id = d.tenant_id
         left join sluice.webhook_endpoint e on e.id = d.endpoint_id
         left join sluice.webhook_secret s on s.tenant_id = d.tenant_id
         where d.id = any (v_ids) order by d.id;
@@ -122,19 +136,21 @@ comment on function sluice.redeliver(bigint, text) is
     'Sends a message again, under the same id, whether it was delivered or not, with a new budget of tries. SL005: there is no such delivery, or it is not the tenant''s.';
 
 create or replace function sluice.list_webhooks(
-    p_tenant text, p_id bigint, p_job bigint, p_state sluice.webhook_state, p_before bigint, p_limit int)
+    p_tenant text, p_id bigint, p_job bigint, p_state sluice.webhook_state, p_before bigint, p_limit int,
+    p_batch int default null)
 returns table (
-    id bigint, job_id bigint, job_state sluice.job_state, endpoint_id int, form sluice.webhook_form, url text,
+    id bigint, job_id bigint, job_attempt smallint, job_state sluice.job_state, endpoint_id int, form sluice.webhook_form, url text,
     state sluice.webhook_state, attempt smallint, created_at timestamptz, due_at timestamptz, ended_at timestamptz,
-    status_code smallint, error text)
+    status_code smallint, error text, batch_id int, batch_state sluice.batch_state)
 language sql stable as $$
-    select d.id, d.job_id, d.job_state, d.endpoint_id, d.form, d.url, d.state, d.attempt, d.created_at,
-        case when d.state = 'waiting' then d.due_at end, d.ended_at, t.status_code, t.error
+    select d.id, d.job_id, d.job_attempt, d.job_state, d.endpoint_id, d.form, d.url, d.state, d.attempt, d.created_at,
+        case when d.state = 'waiting' then d.due_at end, d.ended_at, t.status_code, t.error, d.batch_id, d.batch_state
     from sluice.webhook_delivery d
     left join lateral (select t.status_code, t.error from sluice.webhook_try t
         where t.delivery_id = d.id order by t.attempt desc limit 1) t on true
     where (p_tenant is null or d.tenant_id = (select n.id from sluice.tenant n where n.name = p_tenant))
-        and (p_id is null or d.id = p_id) and (p_job is null or d.job_id = p_job) and (p_state is null or d.state = p_state)
+        and (p_id is null or d.id = p_id) and (p_job is null or d.job_id = p_job)
+        and (p_batch is null or d.batch_id = p_batch) and (p_state is null or d.state = p_state)
         and d.id < coalesce(p_before, 9223372036854775807)
     order by d.id desc limit least(greatest(p_limit, 1), 1000)
 $$;
@@ -149,7 +165,8 @@ language sql stable as $$
 $$;
 comment on function sluice.webhook_tries(bigint) is 'The tries of a delivery, newest first, 100 at most.';
 
-create or replace function sluice.put_webhook_endpoint(p_tenant text, p_url text, p_states text[] default null)
+create or replace function sluice.put_webhook_endpoint(
+    p_tenant text, p_url text, p_states text[] default null, p_batch_states text[] default null)
 returns int language plpgsql as $$
 declare
     v_tenant int := sluice.tenant_id_of(p_tenant);
@@ -162,25 +179,30 @@ begin
         raise exception using errcode = 'SL003', message = 'A tenant may have 20 webhook endpoints: remove one first.';
     end if;
     begin
-        insert into sluice.webhook_endpoint (tenant_id, url, states, secret)
+        insert into sluice.webhook_endpoint (tenant_id, url, states, batch_states, secret)
         values (v_tenant, p_url,
-            coalesce(p_states::sluice.job_state[], '{succeeded,failed,cancelled,expired,quarantined}'), sluice.random_secret())
+            coalesce(p_states::sluice.job_state[], case when p_batch_states is null
+                then '{succeeded,failed,cancelled,expired,quarantined}' else '{}' end::sluice.job_state[]),
+            coalesce(p_batch_states::sluice.batch_state[], case when p_states is null
+                then '{completed,failed,expired,cancelled}' else '{}' end::sluice.batch_state[]),
+            sluice.random_secret())
         returning id into v_id;
     exception when check_violation or invalid_text_representation then
         raise exception using errcode = 'SL003',
-            message = 'A webhook endpoint is told of one or more of succeeded, failed, cancelled, expired and quarantined.';
+            message = 'A webhook endpoint is told of jobs that are succeeded, failed, cancelled, expired or quarantined, and of batches that are completed, failed, expired or cancelled: of one or more of these.';
     end;
     perform sluice.want_webhooks();
     return v_id;
 end $$;
 comment on function sluice.put_webhook_endpoint is
-    'Adds an address that is told of every job of the tenant that ends in one of these states (null: in any), with a secret of its own. SL002: no such tenant. SL003: no URL, no end of a job, or too many.';
+    'Adds an address that is told of every job of the tenant that ends in one of the first states, and of every batch that ends in one of the others, with a secret of its own. One that is null: none, both: any. SL002: no such tenant. SL003: no URL, no end of a job, or too many.';
 
 create or replace function sluice.list_webhook_endpoints(p_tenant text)
 returns table (
-    id int, url text, states text[], secret bytea, created_at timestamptz, disabled_at timestamptz, disabled_reason text)
+    id int, url text, states text[], secret bytea, created_at timestamptz, disabled_at timestamptz, disabled_reason text,
+    batch_states text[])
 language sql stable as $$
-    select e.id, e.url, e.states::text[], e.secret, e.created_at, e.disabled_at, e.disabled_reason
+    select e.id, e.url, e.states::text[], e.secret, e.created_at, e.disabled_at, e.disabled_reason, e.batch_states::text[]
     from sluice.webhook_endpoint e
     where e.tenant_id = (select n.id from sluice.tenant n where n.name = p_tenant) order by e.id desc limit 100
 $$;

@@ -13,11 +13,16 @@ import ServiceLifecycle
 /// commits with the number of lines before it; files are seen together with the batch's end. The results are written out
 /// once rather than at every download, so that a file has a size, stays what it was, and is read like any other.
 ///
+/// Lines are let in as single requests are (`BatchGate`). A batch for which there is no room goes on after the others that
+/// wait for a lane; it is read anew then, at most every half a minute.
+///
 /// Memory per batch: three chunks of lines while loading, a page of results and a piece of each file while finalizing. The
 /// input lies in a nameless file in the temporary folder meanwhile.
 struct BatchProcessor: Service {
     let pool: Pool
     let queue: Queue
+    let entrance: Entrance
+    let limiter: Limiter
     let logger: Logger
 
     /// Batches worked on at a time.
@@ -78,8 +83,13 @@ struct BatchProcessor: Service {
     private func load(_ work: BatchWork) async throws {
         let file = try await stored(work)
         let summary = try await Self.summary(of: file)
+        let limits = try await queue.limits(of: work.tenant, key: work.key)
         try await pool.withConnection { connection in
-            let loader = BatchLoader(connection, options: .init(name: work.name))
+            var options = BatchLoader.Options(name: work.name)
+            options.gate = BatchGate(
+                entrance: entrance, limiter: limiter, limits: limits, tenant: work.tenant,
+                turnEnds: .now + BatchGate.turn)
+            let loader = BatchLoader(connection, options: options)
             let problems = try await problems(summary, file, work, loader)
             guard problems.isEmpty else {
                 // Once it is loading it had no problems: a model went away, and the rest cannot be sent.
@@ -94,6 +104,8 @@ struct BatchProcessor: Service {
                 logger.info("A batch was cancelled while it was being loaded.", metadata: ["batch": "\(work.batch)"])
             }
         }
+        // What there was no room for waits for another turn.
+        try await queue.putBack(work)
     }
 
     /// The input on this host's disk, where it can be read as often as needed.
@@ -152,7 +164,10 @@ struct BatchProcessor: Service {
                     if line.isAnswer { try await output.append(line) } else { try await errors.append(line) }
                 }
             }
-            if try await queue.finalize(work, output: try await output.stored(), errors: try await errors.stored()) {
+            let unloaded = work.isCut ? try await appendUnloaded(of: work, to: &errors) : 0
+            if try await queue.finalize(
+                work, output: try await output.stored(), errors: try await errors.stored(), unloaded: unloaded)
+            {
                 return
             }
             logger.info("A batch is ended by somebody else.", metadata: ["batch": "\(work.batch)"])
@@ -161,6 +176,17 @@ struct BatchProcessor: Service {
             throw error
         }
         try await abandon(output, errors)
+    }
+
+    /// Appends the lines that were not loaded before the batch was cancelled or its window ended, and returns how many.
+    private func appendUnloaded(of work: BatchWork, to errors: inout BatchOutput) async throws -> Int32 {
+        let lines = UnloadedLines(try await stored(work), loaded: Int(work.loaded), isCancelled: work.isCancelled)
+        var count: Int32 = 0
+        while let line = try await lines.next() {
+            try await errors.append(line)
+            count += 1
+        }
+        return count
     }
 
     private func abandon(_ output: BatchOutput, _ errors: BatchOutput) async throws {

@@ -17,7 +17,8 @@ extension BatchProgress.State {
 extension BatchRecord {
     /// The batch as OpenAI's clients know it.
     ///
-    /// `failed` counts every request that ended without an answer, which are the lines of the error file.
+    /// `failed` counts every request that ended without an answer, which are the lines of the error file; among them those
+    /// that were never queued.
     var document: JSONOutput {
         var members: [JSONOutput.Member] = []
         func add(_ name: String, _ value: JSONOutput) { members.append(.init(name, value)) }
@@ -50,8 +51,8 @@ extension BatchRecord {
         add(
             "request_counts",
             [
-                "total": .integer(Int64(progress.total)), "completed": .integer(Int64(progress.succeeded)),
-                "failed": .integer(Int64(progress.done - progress.succeeded)),
+                "total": .integer(Int64(progress.total + unloaded)), "completed": .integer(Int64(progress.succeeded)),
+                "failed": .integer(Int64(progress.done - progress.succeeded + unloaded)),
             ])
         add("metadata", metadata.map(JSONOutput.raw) ?? .null)
         guard let inputTokens, let outputTokens else { return .object(members) }

@@ -36,18 +36,22 @@ struct BatchRoutes: Sendable {
     private func create(_ request: Request, _ context: GatewayContext) async throws -> Response {
         let tenant = try context.tenant()
         let body = try await request.bytes(upTo: settings.maximumBodyBytes)
-        let order = try BatchSubmission(body, tenant: tenant, maximumDepth: settings.maximumDepth).order
-        let number: Int32
-        do {
-            guard try await queue.file(order.inputFile, of: tenant)?.purpose == "batch" else {
-                throw BatchSubmission.noFile(PublicID.file.text(order.inputFile))
-            }
-            number = try await queue.order(order)
-        } catch let error as QueueError where error.code == .notFound {
-            throw BatchSubmission.noFile(PublicID.file.text(order.inputFile))
+        var order = try BatchSubmission(body, tenant: tenant, maximumDepth: settings.maximumDepth).order
+        (order.key, order.idempotencyKey) = (context.caller?.key, request.headers[.idempotencyKey])
+        guard let batch = try await queue.batch(try await number(of: order), of: tenant) else {
+            throw GatewayFailure.notFound("such batch")
         }
-        guard let batch = try await queue.batch(number, of: tenant) else { throw GatewayFailure.notFound("such batch") }
         return Response(batch.document)
+    }
+
+    /// The number of the batch that `order` makes, or made before.
+    private func number(of order: BatchOrderRequest) async throws(GatewayFailure) -> Int32 {
+        do {
+            return try await queue.order(order)
+        } catch {
+            throw error.code == .notFound
+                ? BatchSubmission.noFile(PublicID.file.text(order.inputFile)) : GatewayFailure(error)
+        }
     }
 
     /// The batch the path names, if it is the caller's.

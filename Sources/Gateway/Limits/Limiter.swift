@@ -116,6 +116,21 @@ final class Limiter: Sendable {
         }
     }
 
+    /// Whether, as far as is known, half of what `limits` give in a minute is left: what can wait leaves that to others.
+    func hasRoom(_ limits: [LimitSetting]) -> Bool {
+        func isHalfLeft(_ remaining: Double?, of maximum: Int?) -> Bool {
+            guard let remaining, let maximum else { return true }
+            return remaining * 2 >= Double(maximum)
+        }
+        return state.withLock { state in
+            limits.allSatisfy { limit in
+                guard let allowance = state.subjects[limit.id]?.allowance else { return true }
+                return isHalfLeft(allowance.remainingRequests(at: now), of: allowance.limits.requestsPerMinute)
+                    && isHalfLeft(allowance.remainingTokens(at: now), of: allowance.limits.tokensPerMinute)
+            }
+        }
+    }
+
     /// A request is over.
     func ended(_ limits: [LimitSetting], surplus: Int) {
         let frees = state.withLock { state in

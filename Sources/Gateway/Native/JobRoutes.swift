@@ -18,31 +18,20 @@ struct JobRoutes: Sendable {
 
     func add(to router: some RouterMethods<GatewayContext>) {
         let jobs = router.group("/api/jobs")
-        jobs.post { request, context in try await Self.explaining { try await self.submit(request, context) } }
-        jobs.get { request, context in try await Self.explaining { try await self.list(request, context) } }
-        jobs.get("{id}") { request, context in try await Self.explaining { try await self.show(request, context) } }
-        jobs.get("{id}/events") { request, context in
-            try await Self.explaining { try await self.events(request, context) }
+        jobs.post { request, context in try await self.submit(request, context) }
+        jobs.get { request, context in try await self.list(request, context) }
+        jobs.get("{id}") { request, context in try await self.show(request, context) }
+        jobs.get("{id}/events") { request, context in try await self.events(request, context) }
+        jobs.post("{id}/cancel") { _, context in
+            let job = try await self.owned(context)
+            _ = try await self.queue.cancel(job.id)
+            return try await self.response(try await self.wait.status(of: job.id))
         }
-        jobs.post("{id}/cancel") { request, context in
-            try await Self.explaining {
-                let job = try await self.owned(context)
-                _ = try await self.queue.cancel(job.id)
-                return try await self.response(try await self.wait.status(of: job.id))
-            }
+        jobs.post("{id}/retry") { _, context in
+            let job = try await self.owned(context)
+            try await self.queue.retry(job.id)
+            return try await self.response(try await self.wait.status(of: job.id))
         }
-        jobs.post("{id}/retry") { request, context in
-            try await Self.explaining {
-                let job = try await self.owned(context)
-                try await self.queue.retry(job.id)
-                return try await self.response(try await self.wait.status(of: job.id))
-            }
-        }
-    }
-
-    /// Turns what the queue says into what a client is told.
-    private static func explaining(_ body: () async throws -> Response) async throws -> Response {
-        do { return try await body() } catch let error as QueueError { throw GatewayFailure(error) }
     }
 
     // MARK: Submitting

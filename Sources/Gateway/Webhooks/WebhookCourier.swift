@@ -52,9 +52,7 @@ struct WebhookCourier: Sendable {
     private func deliver(_ webhook: ClaimedWebhook) async {
         let start = ContinuousClock.now
         do {
-            let job = try await queue.status(of: [webhook.job]).first
-            let result = try await queue.results(of: [webhook.job]).first
-            let outcome = await sender.send(WebhookMessage(webhook, job: job, result: result), to: webhook.url)
+            let outcome = await sender.send(WebhookMessage(webhook, try await news(of: webhook)), to: webhook.url)
             if Task.isCancelled { return }
             var random = SystemRandomNumberGenerator()
             let state = try await queue.finishWebhook(
@@ -66,12 +64,20 @@ struct WebhookCourier: Sendable {
             logger.info(
                 "A webhook was not delivered.",
                 metadata: [
-                    "delivery": "\(webhook.id)", "job": "\(webhook.job)", "attempt": "\(webhook.attempt)",
+                    "delivery": "\(webhook.id)", "subject": "\(webhook.subject.name)", "attempt": "\(webhook.attempt)",
                     "error": "\(error)", "state": "\(state?.rawValue ?? "claimed by another")",
                 ])
         } catch {
             // It comes due again.
             logger.debug("A webhook waits for the database.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func news(of webhook: ClaimedWebhook) async throws(QueueError) -> WebhookMessage.News {
+        switch webhook.subject {
+        case .job(let job, _, _):
+            .job(try await queue.status(of: [job]).first, result: try await queue.results(of: [job]).first)
+        case .batch(let batch, _): .batch(try await queue.batch(batch, of: webhook.tenant))
         }
     }
 
@@ -82,5 +88,15 @@ struct WebhookCourier: Sendable {
         var count: Int { number.load(ordering: .relaxed) }
         func began() { number.add(1, ordering: .relaxed) }
         func ended() { number.subtract(1, ordering: .relaxed) }
+    }
+}
+
+extension WebhookSubject {
+    /// For logs.
+    fileprivate var name: String {
+        switch self {
+        case .job(let id, _, _): "job \(id)"
+        case .batch(let number, _): "batch \(number)"
+        }
     }
 }

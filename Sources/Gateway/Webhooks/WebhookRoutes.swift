@@ -12,55 +12,45 @@ struct WebhookRoutes: Sendable {
     func add(to router: some RouterMethods<GatewayContext>) {
         let webhooks = router.group("/api/webhooks")
         webhooks.post("endpoints") { request, context in
-            try await Self.explaining { try await self.addEndpoint(request, context) }
+            try await self.addEndpoint(request, context)
         }
         webhooks.get("endpoints") { _, context in
-            try await Self.explaining {
-                let endpoints = try await self.queue.webhookEndpoints(of: try context.tenant())
-                return Response(["object": "list", "data": .array(endpoints.map(\.document))])
-            }
+            let endpoints = try await self.queue.webhookEndpoints(of: try context.tenant())
+            return Response(["object": "list", "data": .array(endpoints.map(\.document))])
         }
         webhooks.delete("endpoints/{id}") { _, context in
-            try await Self.explaining {
-                let number = try Self.id(context, "webhook endpoint")
-                guard let id = Int32(exactly: number) else {
-                    throw GatewayFailure.notFound("webhook endpoint \(number)")
-                }
-                do {
-                    try await self.queue.disableWebhookEndpoint(id, of: try context.tenant())
-                } catch let error as QueueError where error.code == .notFound {
-                    throw GatewayFailure.notFound("webhook endpoint \(id)")
-                }
-                return Response(["id": .integer(Int64(id)), "object": "webhook_endpoint", "deleted": true])
+            let number = try Self.id(context, "webhook endpoint")
+            guard let id = Int32(exactly: number) else {
+                throw GatewayFailure.notFound("webhook endpoint \(number)")
             }
+            do {
+                try await self.queue.disableWebhookEndpoint(id, of: try context.tenant())
+            } catch let error as QueueError where error.code == .notFound {
+                throw GatewayFailure.notFound("webhook endpoint \(id)")
+            }
+            return Response(["id": .integer(Int64(id)), "object": "webhook_endpoint", "deleted": true])
         }
         webhooks.get("secret") { _, context in
-            try await Self.explaining { try await self.secret(context, rotating: false) }
+            try await self.secret(context, rotating: false)
         }
         webhooks.post("secret/rotate") { _, context in
-            try await Self.explaining { try await self.secret(context, rotating: true) }
+            try await self.secret(context, rotating: true)
         }
         webhooks.get("deliveries") { request, context in
-            try await Self.explaining { try await self.list(request, context) }
+            try await self.list(request, context)
         }
         webhooks.get("deliveries/{id}") { _, context in
-            try await Self.explaining { try await self.show(try Self.id(context, "webhook delivery"), context) }
+            try await self.show(try Self.id(context, "webhook delivery"), context)
         }
         webhooks.post("deliveries/{id}/redeliver") { _, context in
-            try await Self.explaining {
-                let id = try Self.id(context, "webhook delivery")
-                do {
-                    try await self.queue.redeliver(id, of: try context.tenant())
-                } catch let error as QueueError where error.code == .notFound {
-                    throw GatewayFailure.notFound("webhook delivery \(id)")
-                }
-                return try await self.show(id, context)
+            let id = try Self.id(context, "webhook delivery")
+            do {
+                try await self.queue.redeliver(id, of: try context.tenant())
+            } catch let error as QueueError where error.code == .notFound {
+                throw GatewayFailure.notFound("webhook delivery \(id)")
             }
+            return try await self.show(id, context)
         }
-    }
-
-    private static func explaining(_ body: () async throws -> Response) async throws -> Response {
-        do { return try await body() } catch let error as QueueError { throw GatewayFailure(error) }
     }
 
     private static func id(_ context: GatewayContext, _ what: String) throws(GatewayFailure) -> Int64 {
@@ -73,25 +63,37 @@ struct WebhookRoutes: Sendable {
         let tenant = try context.tenant()
         let body = try await request.bytes(upTo: 64 << 10)
         let reader = try MemberReader(
-            body, of: "The request body", selecting: [["url"], ["states"]], maximumDepth: settings.maximumDepth)
+            body, of: "The request body", selecting: [["url"], ["states"], ["batch_states"]],
+            maximumDepth: settings.maximumDepth)
         guard let webhook = try reader.webhook(0, "url", form: .standard) else {
             throw GatewayFailure.invalid("`url` says where to send webhooks.", parameter: "url")
         }
-        var states: [String]?
-        if let member = reader.member(1) {
-            let ends = JobState.allCases.filter(\.isTerminal).map(\.rawValue)
-            let given = try Self.strings(reader.raw(member), settings.maximumDepth)
-            guard let given, !given.isEmpty, given.allSatisfy(ends.contains) else {
-                throw GatewayFailure.invalid(
-                    "`states` is an array of \(ends.joined(separator: ", ")).", parameter: "states")
-            }
-            states = given
+        let states = try words(
+            reader, 1, "states", of: JobState.allCases.filter(\.isTerminal).map(\.rawValue))
+        let batchStates = try words(
+            reader, 2, "batch_states", of: BatchProgress.State.allCases.filter(\.isTerminal).map(\.rawValue))
+        guard states?.isEmpty != true || batchStates?.isEmpty == false else {
+            throw GatewayFailure.invalid("Without `states` it has to have `batch_states`.", parameter: "states")
         }
-        let id = try await queue.putWebhookEndpoint(webhook.url, tenant: tenant, states: states)
+        let id = try await queue.putWebhookEndpoint(
+            webhook.url, tenant: tenant, states: states, batchStates: batchStates)
         guard let endpoint = try await queue.webhookEndpoints(of: tenant).first(where: { $0.id == id }) else {
             throw GatewayFailure.notFound("webhook endpoint \(id)")
         }
         return Response(endpoint.document, status: .created)
+    }
+
+    /// An array of some of `words`; nil when it is not there.
+    private func words(
+        _ reader: MemberReader, _ index: Int, _ name: String, of words: [String]
+    ) throws -> [String]? {
+        guard let member = reader.member(index) else { return nil }
+        let given = try Self.strings(reader.raw(member), settings.maximumDepth)
+        guard let given, given.allSatisfy(words.contains) else {
+            throw GatewayFailure.invalid(
+                "`\(name)` is an array of \(words.joined(separator: ", ")).", parameter: name)
+        }
+        return given
     }
 
     /// The strings of a JSON array; nil when it is something else.
@@ -119,6 +121,12 @@ struct WebhookRoutes: Sendable {
         filter.tenant = try context.tenant()
         filter.state = try query.word("state")
         filter.job = try query.id("job")
+        if let text = query.text("batch") {
+            guard let batch = PublicID.batch.number(of: text).flatMap({ Int32(exactly: $0) }) else {
+                throw GatewayFailure.invalid("`batch` is the id of a batch, like batch_1.", parameter: "batch")
+            }
+            filter.batch = batch
+        }
         filter.limit = try query.limit()
         filter.before = try query.id("after")
         let deliveries = try await queue.webhooks(filter)
@@ -153,7 +161,9 @@ extension WebhookEndpoint {
     fileprivate var document: JSONOutput {
         [
             "id": .integer(Int64(id)), "object": "webhook_endpoint", "url": .string(url),
-            "states": .array(states.map(JSONOutput.string)), "secret": .string(WebhookSignature.shown(secret)),
+            "states": .array(states.map(JSONOutput.string)),
+            "batch_states": .array(batchStates.map(JSONOutput.string)),
+            "secret": .string(WebhookSignature.shown(secret)),
             "created_at": .number(createdAt.unixSeconds),
             "disabled_at": disabledAt.map { .number($0.unixSeconds) } ?? .null,
             "disabled_reason": disabledReason.map(JSONOutput.string) ?? .null,
@@ -164,9 +174,14 @@ extension WebhookEndpoint {
 extension WebhookDelivery {
     /// The delivery as its owner sees it.
     fileprivate var members: [JSONOutput.Member] {
-        [
-            .init("id", .integer(id)), .init("object", "webhook_delivery"), .init("job", .integer(job)),
-            .init("job_state", .string(jobState.rawValue)),
+        let told: [JSONOutput.Member] =
+            switch subject {
+            case .job(let job, _, let state):
+                [.init("job", .integer(job)), .init("job_state", .string(state.rawValue))]
+            case .batch(let batch, let state):
+                [.init("batch", .string(PublicID.batch.text(batch))), .init("batch_state", .string(state.rawValue))]
+            }
+        return [.init("id", .integer(id)), .init("object", "webhook_delivery")] + told + [
             .init("endpoint", endpoint.map { .integer(Int64($0)) } ?? .null),
             .init("url", .string(url)), .init("state", .string(state.rawValue)),
             .init("attempt", .integer(Int64(attempt))), .init("created_at", .number(createdAt.unixSeconds)),

@@ -49,6 +49,8 @@ package final class Pool: Sendable {
     ///   - maximumWaiters: the most callers that may wait; one more fails with `.poolExhausted`.
     ///   - waitTimeout: the longest a caller waits, then it fails with `.timedOut` or with the reason why no
     ///     connection can be made.
+    ///   - sharesWait: whether, while no connection is open, nobody waits longer than `waitTimeout` after whoever came
+    ///     first: then all fail at once until there is one, so that calls made in turn do not wait in turn.
     ///   - checkInterval: how often an idle connection is tried out.
     ///   - prepare: called with every new connection before anybody gets it; when it throws, the connection is closed and
     ///     that counts as a failure to connect.
@@ -58,6 +60,7 @@ package final class Pool: Sendable {
         minimumConnections: Int = 0,
         maximumWaiters: Int = 1024,
         waitTimeout: Duration = .seconds(10),
+        sharesWait: Bool = false,
         checkInterval: Duration = .seconds(15),
         prepare: @escaping @Sendable (Connection) async throws -> Void = { _ in },
         logger: Logger
@@ -71,6 +74,7 @@ package final class Pool: Sendable {
         limits.minimumConnections = min(max(0, minimumConnections), limits.maximumConnections)
         limits.maximumWaiters = max(0, maximumWaiters)
         limits.waitTimeout = waitTimeout
+        limits.sharesWait = sharesWait
         users = Mutex(Users(machine: PoolMachine(limits)))
         // Bounded by the machine: it never asks for more connections than there may be.
         (errands, newErrand) = AsyncStream.makeStream(of: Errand.self)

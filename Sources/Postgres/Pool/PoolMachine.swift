@@ -13,6 +13,8 @@ struct PoolMachine {
         var minimumConnections = 0
         var maximumWaiters = 1024
         var waitTimeout: Duration = .seconds(10)
+        /// Whether, while no connection is open, nobody waits longer than whoever came first.
+        var sharesWait = false
         /// How many calls may share a connection.
         var maximumUsers = 64
         /// A connection shared by this many makes the pool grow.
@@ -102,6 +104,8 @@ struct PoolMachine {
     private var backoff: Backoff
     /// The last attempt to connect failed: one at a time until one succeeds.
     private var isFailing = false
+    /// Since when somebody waits, or has waited, while there is no open connection and one is being made.
+    private var awaySince: Instant?
     private var lastSlot: Slot = 0
 
     init(_ limits: Limits, backoff: Backoff = Backoff()) {
@@ -148,7 +152,11 @@ struct PoolMachine {
             return [.grant(waiter, slot)] + grow(&generator)
         }
         guard line.count < limits.maximumWaiters else { return [.refuse(waiter, .exhausted)] }
-        line.append(Waiting(waiter: waiter, demand: demand, deadline: now + limits.waitTimeout))
+        let isAway = limits.sharesWait && !slots.isEmpty && slots.values.allSatisfy { $0 == .connecting }
+        awaySince = isAway ? awaySince ?? now : nil
+        let since = awaySince ?? now
+        guard since == now || now < since + limits.waitTimeout else { return [.refuse(waiter, .timedOut)] }
+        line.append(Waiting(waiter: waiter, demand: demand, deadline: since + limits.waitTimeout))
         return grow(&generator)
     }
 
@@ -180,6 +188,7 @@ struct PoolMachine {
         // The pool was stopped meanwhile.
         guard slots[slot] == .connecting else { return [.close(slot)] }
         isFailing = false
+        awaySince = nil
         backoff.reset()
         slots[slot] = .idle(since: now)
         return serve(&generator)

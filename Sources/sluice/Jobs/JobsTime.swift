@@ -3,7 +3,7 @@ import Postgres
 import Settings
 import Terminal
 
-/// A length of time on the command line: `500ms`, `30s`, `10m`, `2h`.
+/// A length of time on the command line: `500ms`, `30s`, `10m`, `2h`, `7d`.
 struct JobsDuration: ExpressibleByArgument {
     let value: Duration
 

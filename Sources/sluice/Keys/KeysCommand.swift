@@ -32,7 +32,7 @@ struct KeysCreateCommand: SluiceCommand {
     var tenant = "default"
     @Option(help: ArgumentHelp("Until when it is let in: +90d, or 2026-12-31T00:00:00Z.", valueName: "time"))
     var expires: JobsTime?
-    @Option(help: "What it lets its holder do: read, submit, admin; again for more. Without: read and submit.")
+    @Option(help: "What it lets its holder do: read or submit; again for both. Without: both.")
     var scope: [KeyScope] = []
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputFlags

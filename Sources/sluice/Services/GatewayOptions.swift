@@ -37,6 +37,12 @@ struct GatewayOptions: ParsableArguments {
             valueName: "length"))
     var bodyGrace: JobsDuration?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a request waits for the database; while that is away longer, requests are answered 503 at once.",
+            valueName: "length"))
+    var databaseWait: JobsDuration?
+
     @Flag(help: "Log the beginnings of requests and answers, which are otherwise never logged.")
     var logBodies = false
 
@@ -62,6 +68,7 @@ struct GatewayOptions: ParsableArguments {
         if let maxRequests { settings.maximumRequests = maxRequests }
         if let idleTimeout { settings.idleTimeout = idleTimeout.value }
         if let bodyGrace { settings.bodyGrace = bodyGrace.value }
+        if let databaseWait { settings.databaseWait = databaseWait.value }
         settings.logsBodies = logBodies
         return settings
     }

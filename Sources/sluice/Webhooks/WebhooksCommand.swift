@@ -16,6 +16,8 @@ struct WebhooksListCommand: SluiceCommand {
 
     @Option(help: ArgumentHelp("Only those of this job.", valueName: "id"))
     var job: Int64?
+    @Option(help: ArgumentHelp("Only those of this batch.", valueName: "id"))
+    var batch: Int32?
     @Option(help: "Only those in this state: waiting, delivered or failed.")
     var state: WebhookState?
     @Option(help: "Only those of this tenant.")
@@ -32,17 +34,24 @@ struct WebhooksListCommand: SluiceCommand {
     func perform(_ console: Console) async throws -> ProcessExit {
         let session = try await Session.open(database)
         var filter = WebhookFilter()
-        (filter.job, filter.state, filter.tenant, filter.limit) = (job, state, tenant, limit)
+        (filter.job, filter.batch, filter.state) = (job, batch, state)
+        (filter.tenant, filter.limit) = (tenant, limit)
         var table = TextTable([
-            .init("ID", key: "id"), .init("JOB", key: "job"), .init("STATE", key: "state"),
+            .init("ID", key: "id"), .init("JOB", key: "job"), .init("BATCH", key: "batch"),
+            .init("STATE", key: "state"),
             .init("TRIES", key: "attempt"), .init("STATUS", key: "status"), .init("URL", key: "url", canShrink: true),
             .init("ERROR", key: "error", canShrink: true), .init("CREATED", key: "created_at"),
         ])
         for delivery in try await session.queue.webhooks(filter) {
             let status: Cell = delivery.status.map { .count(Int64($0)) } ?? .none
+            let (job, batch): (Cell, Cell) =
+                switch delivery.subject {
+                case .job(let id, _, _): (.identifier(id), .none)
+                case .batch(let number, _): (.none, .identifier(Int64(number)))
+                }
             let error: Cell = delivery.error.map { .text($0) } ?? .none
             table.append([
-                .identifier(delivery.id), .identifier(delivery.job), .text(delivery.state.rawValue),
+                .identifier(delivery.id), job, batch, .text(delivery.state.rawValue),
                 .count(Int64(delivery.attempt)), status, .text(delivery.url), error,
                 JobsShown.time(delivery.createdAt),
             ])

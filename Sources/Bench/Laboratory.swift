@@ -72,7 +72,8 @@ package struct Laboratory: Sendable {
 
     /// Runs `sluice` with `arguments` beside `body`, and ends it with SIGTERM afterwards, or SIGKILL when it lingers.
     func withProcess<T: Sendable>(
-        _ arguments: [String], url: String, _ body: @Sendable @escaping () async throws -> T
+        _ arguments: [String], url: String, runtimeFolder: String? = nil,
+        _ body: @Sendable @escaping () async throws -> T
     ) async throws -> T {
         var options = PlatformOptions()
         options.processGroupID = 0
@@ -81,9 +82,10 @@ package struct Laboratory: Sendable {
         ]
         let configuration = Configuration(
             executable: .path(FilePath(executable)), arguments: Arguments(arguments),
-            environment: .inherit.updating([
-                "SLUICE_DATABASE_URL": url, "SLUICE_BACKENDS": backends, "SLUICE_LOG_LEVEL": "warning",
-            ]),
+            environment: .inherit.updating(
+                [
+                    "SLUICE_DATABASE_URL": url, "SLUICE_BACKENDS": backends, "SLUICE_LOG_LEVEL": "warning",
+                ].merging(runtimeFolder.map { ["XDG_RUNTIME_DIR": $0] } ?? [:]) { $1 }),
             platformOptions: options)
         let outcome = try await run(configuration, input: .none, output: .discarded, error: .string(limit: 65536)) {
             execution in

@@ -43,6 +43,10 @@ package struct HeartbeatReply: Sendable {
     package var guards = false
     /// Whether the worker is to ask its backend how it is.
     package var healthWanted = false
+    /// What opens a breaker of the model; nil: the default. 0 to 100.
+    package var errorPercent: Double?
+    /// More failures in a row than this open it; nil: the default.
+    package var failuresInARow: Int32?
 }
 
 /// What became of attempts since a worker last told, as its heartbeat carries it and the controller takes it.
@@ -159,7 +163,7 @@ extension Queue {
             return HeartbeatReply(
                 wanted: try row.decodeWord(0), cancelled: try row.decode(1), suspects: try row.decode(2),
                 decided: decided.map { .milliseconds(max(0, $0)) }, guards: try row.decode(4),
-                healthWanted: try row.decode(5))
+                healthWanted: try row.decode(5), errorPercent: try row.decode(6), failuresInARow: try row.decode(7))
         }
     }
 

@@ -65,6 +65,11 @@ extension WorkLoop {
     func heard(_ reply: HeartbeatReply, sent: Duration, _ state: inout State) {
         if let age = reply.decided { state.guardian.heard(decidedAt: sent - age, toldAt: state.toldAt) }
         state.isGuarding = reply.guards
+        // What the operators tolerate, its own breaker tolerates, too.
+        var policy = BreakerPolicy()
+        if let percent = reply.errorPercent { policy.errorLimit = percent / 100 }
+        if let failures = reply.failuresInARow { policy.maximumConsecutiveFailures = Int(failures) }
+        if policy != state.guardian.policy { state.guardian = WorkerGuard(policy, at: now) }
         guardAgain(&state, at: now)
         if reply.healthWanted { healthSignal.raise() }
     }

@@ -49,7 +49,8 @@ create or replace function sluice.heartbeat(
     p_latency_bins int[] default null,
     p_latency_counts int[] default null,
     p_retry_after_ms bigint default null)
-returns table (wanted text, cancelled bigint[], suspects boolean, decided_ms bigint, guards boolean, health_wanted boolean)
+returns table (wanted text, cancelled bigint[], suspects boolean, decided_ms bigint, guards boolean, health_wanted boolean,
+    error_percent double precision, failures_in_a_row int)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -62,7 +63,7 @@ declare
 begin
     select * into v_worker from sluice.worker w where w.id = p_worker;
     if not found or v_worker.ended_at is not null then
-        return query select 'exit', '{}'::bigint[], false, null::bigint, false, false;
+        return query select 'exit', '{}'::bigint[], false, null::bigint, false, false, null::double precision, null::int;
         return;
     end if;
     -- Like a claim, a heartbeat that is lost in a crash of the database is no loss.
@@ -97,10 +98,12 @@ begin
                 and d.share <> '{}' and not d.paused and exists (
                     select from sluice.worker w where w.deployment_id = d.id and w.ended_at is null and w.state = 'running'))
             and v_health.is_kept is not true,
-        v_health.health_wanted is true;
+        v_health.health_wanted is true,
+        (m.policy ->> 'error_percent')::double precision, (m.policy ->> 'failures_in_a_row')::int
+    from sluice.model m where m.id = v_deployment.model_id;
 end $$;
 comment on function sluice.heartbeat is
-    'Renews the lease of everything a worker runs, and takes what became of its attempts since the last one: those claimed in the stage p_stage, for the controller. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled, whether it is the one to run suspects, how long ago the controller last decided (null: never), whether its local breaker may hold it back, and whether it is to ask its backend how it is.';
+    'Renews the lease of everything a worker runs, and takes what became of its attempts since the last one: those claimed in the stage p_stage, for the controller. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled, whether it is the one to run suspects, how long ago the controller last decided (null: never), whether its local breaker may hold it back, whether it is to ask its backend how it is, and what opens a breaker of the model (null: the default).';
 
 create or replace function sluice.worker_draining(p_worker bigint) returns void language sql as $$
     update sluice.worker w set state = 'draining' where w.id = p_worker and w.state in ('starting', 'running')

@@ -31,6 +31,9 @@ package struct WorkerGuard: Sendable, Hashable {
         }
     }
 
+    /// Its breaker's policy.
+    package var policy: BreakerPolicy { breaker.policy }
+
     /// Whether it holds its worker back.
     package var isTripped: Bool { breaker.state != .closed }
 

@@ -1,6 +1,7 @@
 import BatchFile
 import BatchLoading
 import Domain
+import Postgres
 import Queue
 import Synchronization
 import TestSupport
@@ -66,6 +67,10 @@ struct LineGateTests {
             line.append(to: &text)
             #expect(String(decoding: text, as: UTF8.self).contains(#""status_code": 413"#))
             await #expect(throws: QueueError.self) { try await corner.queue.retry(first.job) }
+            let dead = "select sluice.retry_dead('alpha')"
+            #expect(
+                try await corner.connection.query(Statement("test_dead", dead)).first?.decode(0, as: String.self)
+                    == "0 dead jobs are queued again.")
             #expect(try await corner.violations().isEmpty)
         }
     }

@@ -265,7 +265,7 @@ def concurrency():
     limited, number = make_key("narrow")
     sluice("keys", "limits", number, "--concurrency", "2")
     with gateway() as second, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        slow = {"model": "echo", "messages": say("[[mock:latency 3000]] narrow")}
+        slow = {"model": "echo", "messages": say("[[mock:latency 8000]] narrow")}
         running = [pool.submit(post, address, limited, slow) for address in (url, second.url)]
         eventually("both run", lambda: sql("select sum(slots) from sluice.rate_lease") == "2")
         for address in (url, second.url):

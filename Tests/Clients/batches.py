@@ -316,6 +316,18 @@ def full_queue():
     assert [one["custom_id"] for one in results(done.output_file_id)] == [f"id-{n}" for n in range(100)]
 
 
+def turns():
+    """Batches that wait for room do not keep the others from being loaded, although they have all the lanes."""
+    sql("select sluice.put_model('nobody'); select sluice.set_queue_bound(1, 'nobody')")
+    waiting = [create(upload(lines(3, model="nobody"))) for _ in range(2)]
+    eventually("there is no room for more", lambda: sql("select sum(loaded) from sluice.batch") == "1")
+    done = ended(create(upload(lines(3))))
+    assert done.status == "completed" and done.request_counts.completed == 3, done
+    for batch in waiting:
+        client.batches.cancel(batch.id)
+        assert ended(batch).request_counts.failed == 3
+
+
 def limited():
     """Lines are charged to the limits of the key that ordered the batch, and leave half of them to single requests."""
     limited_key, number = make_key("limited")

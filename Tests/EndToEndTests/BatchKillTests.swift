@@ -11,7 +11,7 @@ import Testing
 /// Batches of files when the gateway that loads them is killed, and as the command line sees them.
 @Suite(.timeLimit(.minutes(10)))
 struct BatchKillTests {
-    private let count: Int32 = 100_000
+    private let count: Int32 = 40_000
 
     @Test(.database(migrated: true)) func `a gateway killed in the middle of loading: every line is there once`()
         async throws

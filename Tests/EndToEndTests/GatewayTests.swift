@@ -17,7 +17,8 @@ struct GatewayTests {
         .database(migrated: true),
         arguments: [
             "files", "large_file", "bad_forms", "broken_upload", "batches", "failing_lines", "bad_batches",
-            "cancelling", "expiring", "lists", "asynchronous", "tenants", "guarded", "full_queue", "limited", "cut",
+            "cancelling", "expiring", "lists", "asynchronous", "tenants", "guarded", "full_queue", "turns", "limited",
+            "cut",
             "repeated",
         ])
     func filesAndBatches(name: String) async throws { try await run("batches", name) }

@@ -250,7 +250,7 @@ begin
     return sluice.batch_withdraw(p_batch, 'cancelled', 'its batch was cancelled');
 end $$;
 comment on function sluice.batch_cancel(int) is
-    'Cancels what of a batch has not ended; running jobs are told to stop. Returns how many had not started. Lines that were not loaded yet are given up. SL005: no such batch.';
+    'Cancels what of a batch has not ended; running jobs are told to stop. Returns how many had not started. Lines that were not loaded yet are given up; those of a file come into its error file. SL005: no such batch.';
 
 create or replace function sluice.announce_batch_end(p_batch sluice.batch) returns void language plpgsql as $$
 begin

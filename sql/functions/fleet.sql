@@ -372,7 +372,8 @@ begin
     end if;
     for v_id in
         select r.id from sluice.result r join sluice.job j on j.id = r.id
-        where r.state in ('failed', 'quarantined') and (v_model is null or j.model_id = v_model)
+        -- What was refused before it was queued has no attempt, and nothing to try again.
+        where r.state in ('failed', 'quarantined') and (r.attempt > 0 or r.state <> 'failed') and (v_model is null or j.model_id = v_model)
         order by r.id limit at_most
     loop
         begin

@@ -152,7 +152,7 @@ begin
     values ('job_retried', 'job ' || p_id, format('was %s, queued again by request', v_result.state));
 end $$;
 comment on function sluice.retry(bigint) is
-    'Redrives a job that ended without success, with a new budget of attempts. SL005: no such job. SL007: it did not end so.';
+    'Redrives a job that ended without success, with a new budget of attempts. SL005: no such job. SL007: it did not end so, or was refused before it was queued.';
 
 create or replace function sluice.forget_job(p_id bigint) returns void language plpgsql as $$
 declare

@@ -4,6 +4,7 @@ import BatchLoading
 import Domain
 import HTTPTypes
 import Queue
+import Synchronization
 
 /// Lets the lines of a batch file in as single requests are: each past its model's guard, into the bound of what may wait,
 /// and charged to the limits of the key that ordered the batch and of its tenant.
@@ -11,17 +12,27 @@ import Queue
 /// A line that no later try can help is refused with the words a single request would hear. Where the queue is full or a
 /// limit is reached, the batch waits: it asks twice a second, until its turn is over. Of a minute's requests and tokens it
 /// leaves half to single requests. Requests at a time are those of connections, of which a line has none.
-struct BatchGate: LineGate {
-    let entrance: Entrance
-    let limiter: Limiter
-    let limits: [LimitSetting]
-    let tenant: String
+final class BatchGate: LineGate {
+    private let entrance: Entrance
+    private let limiter: Limiter
+    private let limits: [LimitSetting]
+    private let tenant: String
     /// When the batch has to make room for others instead of waiting on.
-    let turnEnds: ContinuousClock.Instant
+    private let turnEnds: ContinuousClock.Instant
+    /// Places in the queue, by model, that no line has yet.
+    private let places = Mutex<[String: [QueueDoor.Pass]]>([:])
 
     /// How long a batch may wait for room before others have their turn.
     static let turn = Duration.seconds(30)
     private static let pause = Duration.milliseconds(500)
+    /// Places that are asked for at a time: one by one each might need a count of its own.
+    private static let placesAtATime = 256
+
+    /// A gate for a batch of `tenant` whose turn begins now.
+    init(entrance: Entrance, limiter: Limiter, limits: [LimitSetting], tenant: String) {
+        (self.entrance, self.limiter, self.limits, self.tenant) = (entrance, limiter, limits, tenant)
+        turnEnds = .now + Self.turn
+    }
 
     /// What one try to let a line in came to.
     private enum Entry {
@@ -50,6 +61,8 @@ struct BatchGate: LineGate {
             case .refused(let failure): return .refused(LineRefusal(failure))
             case .full: break
             }
+            // Places that are not used are not kept from others.
+            places.withLock { $0 = [:] }
             guard mayWait, ContinuousClock.now + Self.pause < turnEnds else { return .later }
             try await Task.sleep(for: Self.pause)
         }
@@ -87,9 +100,18 @@ struct BatchGate: LineGate {
     }
 
     private func pass(_ request: JobRequest, tokens: Int) async throws(GatewayFailure) -> QueueDoor.Pass {
-        let pass = try await entrance.door.admit(
-            tenant: tenant, model: request.model, priority: Int(request.priority.rawValue))
+        let pass = try await place(for: request)
         try await limiter.take(RateCost(requests: 1, tokens: tokens), of: limits)
+        return pass
+    }
+
+    private func place(for request: JobRequest) async throws(GatewayFailure) -> QueueDoor.Pass {
+        if let pass = places.withLock({ $0[request.model]?.popLast() }) { return pass }
+        var passes = try await entrance.door.admit(
+            upTo: Self.placesAtATime, tenant: tenant, model: request.model,
+            priority: Int(request.priority.rawValue))
+        let pass = passes.removeLast()
+        places.withLock { [passes] in $0[request.model] = passes }
         return pass
     }
 }

@@ -86,9 +86,7 @@ struct BatchProcessor: Service {
         let limits = try await queue.limits(of: work.tenant, key: work.key)
         try await pool.withConnection { connection in
             var options = BatchLoader.Options(name: work.name)
-            options.gate = BatchGate(
-                entrance: entrance, limiter: limiter, limits: limits, tenant: work.tenant,
-                turnEnds: .now + BatchGate.turn)
+            options.gate = BatchGate(entrance: entrance, limiter: limiter, limits: limits, tenant: work.tenant)
             let loader = BatchLoader(connection, options: options)
             let problems = try await problems(summary, file, work, loader)
             guard problems.isEmpty else {

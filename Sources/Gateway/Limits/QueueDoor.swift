@@ -48,14 +48,37 @@ final class QueueDoor: Sendable {
     /// - Throws: `GatewayFailure` with status 429 when it is full, 503 when nobody knows.
     func admit(tenant: String, model: String, priority: Int) async throws(GatewayFailure) -> Pass {
         let lane = DepthGauge.Lane(tenant: tenant, model: model)
+        if let full = try await refusal(of: 1, to: lane, priority) { throw GatewayFailure(full, model: model) }
+        return Pass(self, lane, priority)
+    }
+
+    /// Lets as many more jobs wait as there is room for, up to `most`; at least one.
+    ///
+    /// - Throws: as `admit(tenant:model:priority:)`.
+    func admit(
+        upTo most: Int, tenant: String, model: String, priority: Int
+    ) async throws(GatewayFailure) -> [Pass] {
+        let lane = DepthGauge.Lane(tenant: tenant, model: model)
+        var jobs = most
+        while let full = try await refusal(of: jobs, to: lane, priority) {
+            guard jobs > 1 else { throw GatewayFailure(full, model: model) }
+            jobs = max(1, jobs / 8)
+        }
+        return (0..<jobs).map { _ in Pass(self, lane, priority) }
+    }
+
+    /// Lets so many jobs in, and returns nil; or lets none in, and says why.
+    private func refusal(
+        of jobs: Int, to lane: DepthGauge.Lane, _ priority: Int
+    ) async throws(GatewayFailure) -> DepthGauge.Full? {
         var isFinal = false
         while true {
             let verdict = state.withLock {
-                $0.gauge.admit(1, to: lane, priority: priority, at: now, isFinal: isFinal)
+                $0.gauge.admit(jobs, to: lane, priority: priority, at: now, isFinal: isFinal)
             }
             switch verdict {
-            case .admitted: return Pass(self, lane, priority)
-            case .full(let full): throw GatewayFailure(full, model: model)
+            case .admitted: return nil
+            case .full(let full): return full
             case .needsCount:
                 // Someone else's count may be from before this was asked: then count again.
                 isFinal = try await count()

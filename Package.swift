@@ -42,6 +42,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
@@ -83,6 +84,9 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+
+        // Fleets as files.
+        .target(name: "FleetFile", dependencies: ["Domain", .product(name: "Yams", package: "Yams")]),
 
         // PostgreSQL.
         .target(
@@ -228,10 +232,9 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Gateway",
-                "Lifeline",
-                "Postgres",
-                "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry", "Terminal", "Worker",
+                "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "FleetFile",
+                "Gateway", "Lifeline", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry",
+                "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -290,6 +293,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .testTarget(name: "FleetFileTests", dependencies: ["FleetFile"]),
         .testTarget(name: "MultipartTests", dependencies: ["Multipart"]),
         .testTarget(
             name: "PostgresTests",

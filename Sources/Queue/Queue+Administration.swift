@@ -50,10 +50,11 @@ package struct WantedWorkers: Sendable, Hashable {
 
 extension Queue {
     private static let putModelStatement = Statement(
-        "put_model", "select sluice.put_model($1::text, $2::int, $3::int, $4::int, $5::int)")
+        "put_model", "select sluice.put_model($1::text, $2::int, $3::int, $4::int, $5::int, $6::text)")
     private static let putDeploymentStatement = Statement(
         "put_deployment",
-        "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text, $8::boolean)")
+        "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text, $8::boolean, $9::text)"
+    )
     private static let overviewStatement = Statement("overview", "select * from sluice.overview()")
     private static let wantedStatement = Statement(
         "wanted_workers",
@@ -67,7 +68,7 @@ extension Queue {
     /// Adds a model, or changes its limits.
     package func putModel(
         _ name: String, maximumAttempts: Int32 = 5, attemptTimeout: Duration = .seconds(600),
-        retryBase: Duration = .seconds(1), retryCap: Duration = .seconds(300)
+        retryBase: Duration = .seconds(1), retryCap: Duration = .seconds(300), why: String? = nil
     ) async throws(QueueError) {
         _ = try await call(Self.putModelStatement) {
             $0.append(name)
@@ -75,11 +76,12 @@ extension Queue {
             $0.append(Int32(clamping: attemptTimeout.wholeMilliseconds))
             $0.append(Int32(clamping: retryBase.wholeMilliseconds))
             $0.append(Int32(clamping: retryCap.wholeMilliseconds))
+            $0.append(why)
         }
     }
 
     /// Adds a deployment, or changes it.
-    package func putDeployment(_ request: DeploymentRequest) async throws(QueueError) {
+    package func putDeployment(_ request: DeploymentRequest, why: String? = nil) async throws(QueueError) {
         _ = try await call(Self.putDeploymentStatement) {
             $0.append(request.model)
             $0.append(request.name)
@@ -89,6 +91,7 @@ extension Queue {
             $0.append(request.slots)
             $0.append(request.version)
             $0.append(request.isIsolated)
+            $0.append(why)
         }
     }
 

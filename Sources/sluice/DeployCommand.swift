@@ -55,16 +55,8 @@ struct DeployCommand: SluiceCommand {
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let configuration = try config?.text() ?? "{}"
-        let found = skipInspection ? nil : try await backends.inspect(backend)
         let session = try await Session.open(database)
-        if let found {
-            let allowed = try await session.queue.record(found, as: backend, replacing: false)
-            guard allowed == found.file.sha256 else {
-                throw CommandFailure(
-                    .configuration, "\(found.file.path) is not the file recorded for backend \(backend).",
-                    fix: "If the change is meant, run `sluice backends record \(backend)`.")
-            }
-        }
+        let found = skipInspection ? nil : try await backends.record(backend, session.queue)
         try await putModel(session)
         var request = DeploymentRequest(model: model, name: name, backend: backend)
         request.configuration = Array(configuration.utf8)

@@ -16,7 +16,10 @@ struct Sluice: AsyncParsableCommand {
             subcommands: [
                 UpCommand.self,
                 StatusCommand.self,
+                TopCommand.self,
                 DeployCommand.self,
+                ApplyCommand.self,
+                ExportCommand.self,
                 ScaleCommand.self,
                 AdminCommand.self,
                 SupervisorCommand.self,

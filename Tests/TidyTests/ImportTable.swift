@@ -24,6 +24,7 @@ enum ImportTable {
         "Lifeline": system,
         "Terminal": system.union(["Domain"]),
         "BatchFile": system.union(["Crypto", "Domain"]),
+        "FleetFile": ["Domain", "Yams"],
         "Multipart": ["Glibc"],
         // Libraries.
         "Telemetry": system.union(["Domain", "Logging", "Metrics", "Tracing"]),
@@ -55,7 +56,8 @@ enum ImportTable {
             "HummingbirdTLS", "HTTPTypes", "Multipart", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL",
         ]),
         "sluice": system.union(edges).union(services).union([
-            "Admission", "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "Gateway", "Lifeline",
+            "Admission", "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "FleetFile", "Gateway",
+            "Lifeline",
             "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),

@@ -7,39 +7,61 @@ create or replace function sluice.put_tenant(p_name text, p_weight int default 1
 $$;
 comment on function sluice.put_tenant is 'Adds a tenant, or changes its weight.';
 
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.put_model(text, int, int, int, int);
 create or replace function sluice.put_model(p_name text, p_max_attempts int default 5, p_attempt_timeout_ms int default 600000,
-    p_retry_base_ms int default 1000, p_retry_cap_ms int default 300000)
+    p_retry_base_ms int default 1000, p_retry_cap_ms int default 300000, why text default null)
 returns int language plpgsql as $$
 declare
+    v_before sluice.model;
+    v_after jsonb := jsonb_build_object('max_attempts', p_max_attempts, 'attempt_timeout_ms', p_attempt_timeout_ms,
+        'retry_base_ms', p_retry_base_ms, 'retry_cap_ms', p_retry_cap_ms);
+    v_was jsonb;
     v_id int;
 begin
     perform pg_advisory_xact_lock(7022, -1);
-    update sluice.model m
-    set max_attempts = p_max_attempts, attempt_timeout_ms = p_attempt_timeout_ms, retry_base_ms = p_retry_base_ms,
-        retry_cap_ms = p_retry_cap_ms
-    where m.name = p_name returning m.id into v_id;
-    if found then return v_id; end if;
-    v_id := nextval(pg_get_serial_sequence('sluice.model', 'id'));
-    execute format('create sequence sluice.waiter_%s minvalue 0 start 0', v_id);
-    insert into sluice.model (id, name, max_attempts, attempt_timeout_ms, retry_base_ms, retry_cap_ms, waiter)
-    overriding system value
-    values (v_id, p_name, p_max_attempts, p_attempt_timeout_ms, p_retry_base_ms, p_retry_cap_ms,
-        format('sluice.waiter_%s', v_id)::regclass);
+    select * into v_before from sluice.model m where m.name = p_name;
+    if found then
+        v_id := v_before.id;
+        v_was := jsonb_build_object('max_attempts', v_before.max_attempts, 'attempt_timeout_ms', v_before.attempt_timeout_ms,
+            'retry_base_ms', v_before.retry_base_ms, 'retry_cap_ms', v_before.retry_cap_ms);
+        if v_was = v_after then return v_id; end if;
+        update sluice.model m
+        set max_attempts = p_max_attempts, attempt_timeout_ms = p_attempt_timeout_ms, retry_base_ms = p_retry_base_ms,
+            retry_cap_ms = p_retry_cap_ms
+        where m.id = v_id;
+    else
+        v_id := nextval(pg_get_serial_sequence('sluice.model', 'id'));
+        execute format('create sequence sluice.waiter_%s minvalue 0 start 0', v_id);
+        insert into sluice.model (id, name, max_attempts, attempt_timeout_ms, retry_base_ms, retry_cap_ms, waiter)
+        overriding system value
+        values (v_id, p_name, p_max_attempts, p_attempt_timeout_ms, p_retry_base_ms, p_retry_cap_ms,
+            format('sluice.waiter_%s', v_id)::regclass);
+    end if;
+    perform sluice.record_change('put_model', 'model ' || p_name, v_was, v_after, why,
+        format('Jobs of "%s" are tried %s times at most, each for %s ms at most, with pauses of %s to %s ms.', p_name,
+            p_max_attempts, p_attempt_timeout_ms, p_retry_base_ms, p_retry_cap_ms));
     return v_id;
 end $$;
 comment on function sluice.put_model is 'Adds a model, or changes its limits.';
 
 -- A parameter was added, which "or replace" takes for another function.
 drop function if exists sluice.put_deployment(text, text, text, json, int, int, text);
+drop function if exists sluice.put_deployment(text, text, text, json, int, int, text, boolean);
 create or replace function sluice.put_deployment(p_model text, p_name text, p_backend text, p_config json default '{}',
-    p_workers int default 1, p_slots int default 8, p_version text default '1', p_isolated boolean default false)
+    p_workers int default 1, p_slots int default 8, p_version text default '1', p_isolated boolean default false,
+    why text default null)
 returns int language plpgsql as $$
 declare
     v_model int := sluice.model_id_of(p_model);
+    v_was jsonb;
+    v_now jsonb;
     v_id int;
     v_virtual regclass[] := '{}';
 begin
     perform pg_advisory_xact_lock(7022, -1);
+    select jsonb_build_object('backend', d.backend, 'config', d.config, 'workers', d.workers, 'slots', d.slots,
+        'version', d.version) into v_was from sluice.deployment d where d.name = p_name;
     update sluice.deployment d
     set backend = p_backend, config = p_config, workers = p_workers, slots = p_slots, version = p_version,
         revision = d.revision + case when (d.backend, d.config::text, d.slots, d.version)
@@ -67,9 +89,13 @@ begin
         perform pg_advisory_xact_lock(7022, v_model);
         perform sluice.divide(v_model);
     end if;
-    insert into sluice.event (kind, subject, reason) values ('deployment_put', 'deployment ' || p_name,
-        format('backend %s, %s workers of %s slots, version %s', p_backend, p_workers, p_slots, p_version));
-    perform pg_notify('sluice_fleet', p_name);
+    v_now := jsonb_build_object('backend', p_backend, 'config', p_config, 'workers', p_workers, 'slots', p_slots,
+        'version', p_version);
+    if v_was is distinct from v_now then
+        perform sluice.record_change('put_deployment', 'deployment ' || p_name, v_was, v_now, why,
+            format('"%s" serves "%s" by backend %s, with %s workers of %s slots, version %s.', p_name, p_model, p_backend,
+                p_workers, p_slots, p_version));
+    end if;
     return v_id;
 end $$;
 comment on function sluice.put_deployment is

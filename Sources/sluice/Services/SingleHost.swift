@@ -134,7 +134,7 @@ struct SingleHost: Service {
         if let key { console.note("  key, shown this once: \(key)") }
         console.note("Try in another terminal:")
         console.note("  sluice submit\(flag) --model \(model) --prompt 'Hello' --wait")
-        console.note("  sluice status\(flag) --watch")
+        console.note("  sluice top\(flag)")
         console.note("  curl \(url)/v1/chat/completions -H 'Authorization: Bearer \(key ?? "$KEY")' \\")
         console.note("    -d '{\"model\": \"\(model)\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'")
         console.note("  sluice psql\(flag)")

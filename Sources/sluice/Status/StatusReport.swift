@@ -7,10 +7,28 @@ import Terminal
 struct StatusReport {
     /// Batches shown, the newest.
     static let batchLimit: Int32 = 10
+    /// Decisions shown, the newest.
+    private static let decisionLimit: Int32 = 8
 
     private(set) var deployments: TextTable
+    private(set) var traffic: TextTable
     private(set) var workers: TextTable
     private(set) var batches: TextTable
+    private(set) var decisions: TextTable
+
+    private static let trafficStatement = Statement(
+        "status_traffic",
+        """
+        select model, deployment, case when paused then 'paused' else state::text end, share_percent::float8, weight,
+            tier::int, breaker::text, score::float8, coalesce(nullif(state_reason, ''), health_reason)
+        from sluice.deployment_status limit 200
+        """)
+    private static let decisionsStatement = Statement(
+        "status_decisions",
+        """
+        select extract(epoch from clock_timestamp() - at)::float8, kind, subject, reason from sluice.decisions
+        limit $1::int
+        """)
 
     private static let workersStatement = Statement(
         "status_workers",
@@ -29,14 +47,18 @@ struct StatusReport {
     /// Asks the database.
     init(_ session: Session) async throws {
         deployments = Self.table(of: try await session.queue.overview())
+        traffic = try Self.traffic(try await session.connection.query(Self.trafficStatement))
         workers = try Self.workers(try await session.connection.query(Self.workersStatement))
         batches = Self.table(of: try await session.queue.batches(limit: Self.batchLimit))
+        decisions = try Self.decisions(
+            try await session.connection.query(Self.decisionsStatement, Self.decisionLimit))
     }
 
     /// All of it as one object.
     var json: JSONOutput {
         [
-            "deployments": .array(deployments.json), "workers": .array(workers.json), "batches": .array(batches.json),
+            "deployments": .array(deployments.json), "traffic": .array(traffic.json),
+            "workers": .array(workers.json), "batches": .array(batches.json), "decisions": .array(decisions.json),
         ]
     }
 
@@ -46,8 +68,11 @@ struct StatusReport {
             return ["There is no model yet. Declare one with `sluice deploy MODEL NAME --backend mock`."]
         }
         var lines: [String] = []
-        for (title, table) in [("Deployments", deployments), ("Workers", workers), ("Batches", batches)]
-        where !table.rows.isEmpty {
+        let parts = [
+            ("Deployments", deployments), ("Traffic", traffic), ("Workers", workers), ("Batches", batches),
+            ("Decisions", decisions),
+        ]
+        for (title, table) in parts where !table.rows.isEmpty {
             if !lines.isEmpty { lines.append("") }
             lines.append(palette.paint(title, .bold))
             lines += table.lines(width: width, palette: palette)
@@ -72,6 +97,39 @@ struct StatusReport {
                 .word(state), .count(Int64(row.workersLive)), .count(Int64(row.workersWanted)),
                 .count(Int64(row.slots)), .count(row.running), .count(row.ready), .count(row.scheduled),
                 .count(row.suspects), row.oldestReadySeconds.map { .duration(.seconds($0)) } ?? .none,
+            ])
+        }
+        return table
+    }
+
+    private static func traffic(_ rows: Rows) throws(PostgresError) -> TextTable {
+        var table = TextTable([
+            .init("model", key: "model", canShrink: true), .init("deployment", key: "deployment", canShrink: true),
+            .init("state", key: "state"), .init("share", key: "share"), .init("weight", key: "weight"),
+            .init("tier", key: "tier"), .init("breaker", key: "breaker"), .init("health", key: "health"),
+            .init("why", key: "reason", canShrink: true),
+        ])
+        for row in rows {
+            let (share, score): (Double, Double) = (try row.decode(3), try row.decode(7))
+            let (weight, tier): (Int32, Int32) = (try row.decode(4), try row.decode(5))
+            table.append([
+                .text(try row.decode(0)), .text(try row.decode(1)), .word(try row.decode(2)), .share(share / 100),
+                .count(Int64(weight)), .count(Int64(tier)), .word(try row.decode(6)), .share(score),
+                .text(try row.decode(8)),
+            ])
+        }
+        return table
+    }
+
+    private static func decisions(_ rows: Rows) throws(PostgresError) -> TextTable {
+        var table = TextTable([
+            .init("ago", key: "age_seconds"), .init("decision", key: "kind"),
+            .init("about", key: "subject", canShrink: true), .init("why", key: "reason", canShrink: true),
+        ])
+        for row in rows {
+            let age: Double = try row.decode(0)
+            table.append([
+                .duration(.seconds(age)), .word(try row.decode(1)), .text(try row.decode(2)), .text(try row.decode(3)),
             ])
         }
         return table

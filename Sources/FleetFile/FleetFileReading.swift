@@ -1,0 +1,163 @@
+internal import Yams
+
+/// Reads the nodes of a fleet file, and notes everything that is wrong.
+struct FleetFileReading {
+    private(set) var problems: [FleetFileError.Problem] = []
+
+    mutating func declaration(_ root: Node?) -> FleetDeclaration {
+        guard let root, case .mapping = root else {
+            note(root, "A fleet file begins with `models:`.")
+            return FleetDeclaration()
+        }
+        let keys = section(root, "the file", ["models"])
+        guard let models = keys["models"] else {
+            if problems.isEmpty { note(root, "A fleet file begins with `models:`.") }
+            return FleetDeclaration()
+        }
+        let declaration = FleetDeclaration(models: named(models, "models").map { model($0, $1, line: $2) })
+        noteRepetitions(declaration)
+        return declaration
+    }
+
+    /// A name may stand for one deployment only, whatever its model.
+    private mutating func noteRepetitions(_ declaration: FleetDeclaration) {
+        var places: [String: Int] = [:]
+        for deployment in declaration.models.flatMap(\.deployments) {
+            if let first = places.updateValue(deployment.line, forKey: deployment.name) {
+                problems.append(
+                    .init(
+                        line: deployment.line,
+                        message:
+                            "Deployment \"\(deployment.name)\" stands in line \(first) already: its name is its own."
+                    ))
+            }
+        }
+    }
+
+    private mutating func model(_ name: String, _ node: Node, line: Int) -> FleetDeclaration.Model {
+        var model = FleetDeclaration.Model(name)
+        model.line = line
+        let keys = section(
+            node, "model \"\(name)\"",
+            [
+                "max_attempts", "attempt_timeout_ms", "retry_base_ms", "retry_cap_ms", "strategy", "policy",
+                "deployments",
+            ])
+        model.maximumAttempts = number(keys, "max_attempts", 1...100)
+        model.attemptTimeout = number(keys, "attempt_timeout_ms", 1...86_400_000)
+        model.retryBase = number(keys, "retry_base_ms", 1...3_600_000)
+        model.retryCap = number(keys, "retry_cap_ms", 1...86_400_000)
+        if let base = model.retryBase, let cap = model.retryCap, cap < base {
+            note(keys["retry_cap_ms"], "retry_cap_ms is at least retry_base_ms, \(base).")
+        }
+        if let strategy = text(keys, "strategy") {
+            if FleetDeclaration.strategies.contains(strategy) {
+                model.strategy = strategy
+            } else {
+                note(
+                    keys["strategy"],
+                    "There is no strategy \"\(strategy)\"; there are \(FleetDeclaration.strategies.joined(separator: ", "))."
+                )
+            }
+        }
+        if let policy = keys["policy"] {
+            for (name, value, _) in named(policy, "policy") { model.policy[name] = json(value) }
+        }
+        if let deployments = keys["deployments"] {
+            model.deployments = named(deployments, "deployments").map { deployment($0, $1, line: $2) }
+        }
+        return model
+    }
+
+    private mutating func deployment(_ name: String, _ node: Node, line: Int) -> FleetDeclaration.Deployment {
+        var deployment = FleetDeclaration.Deployment(name)
+        deployment.line = line
+        let keys = section(
+            node, "deployment \"\(name)\"",
+            ["backend", "config", "workers", "slots", "version", "weight", "tier"])
+        deployment.backend = text(keys, "backend")
+        if let config = keys["config"] {
+            if case .mapping = config {
+                deployment.configuration = json(config)
+            } else {
+                note(config, "config is a mapping, the backend's configuration.")
+            }
+        }
+        deployment.workers = number(keys, "workers", 0...1_000)
+        deployment.slots = number(keys, "slots", 1...4_096)
+        deployment.version = text(keys, "version")
+        deployment.weight = number(keys, "weight", 0...10_000)
+        deployment.tier = number(keys, "tier", 0...100)
+        return deployment
+    }
+}
+
+// MARK: Pieces
+
+extension FleetFileReading {
+    private mutating func note(_ node: Node?, _ message: String) {
+        problems.append(.init(line: node?.mark?.line ?? 1, message: message))
+    }
+
+    /// The values of a mapping by key, without those that nobody knows. Nothing at all is an empty mapping.
+    private mutating func section(_ node: Node, _ place: String, _ known: [String]) -> [String: Node] {
+        if node.null != nil { return [:] }
+        guard case .mapping(let mapping) = node else {
+            note(node, "Here are the keys of \(place), such as \(known[0]).")
+            return [:]
+        }
+        var found: [String: Node] = [:]
+        for (key, value) in mapping {
+            guard let name = key.string, known.contains(name) else {
+                note(
+                    key,
+                    "There is no \"\(key.string ?? "…")\" in \(place); there is \(known.joined(separator: ", ")).")
+                continue
+            }
+            found[name] = value
+        }
+        return found
+    }
+
+    /// The names and values of a mapping whose keys are names.
+    private mutating func named(_ node: Node, _ place: String) -> [(String, Node, Int)] {
+        if node.null != nil { return [] }
+        guard case .mapping(let mapping) = node else {
+            note(node, "Under \(place) stand names with a colon.")
+            return []
+        }
+        return mapping.compactMap { key, value in
+            guard let name = key.scalar?.string, !name.isEmpty, name.utf8.count <= 256 else {
+                note(key, "A name has 1 to 256 bytes.")
+                return nil
+            }
+            return (name, value, key.mark?.line ?? 1)
+        }
+    }
+
+    private mutating func number(_ keys: [String: Node], _ key: String, _ range: ClosedRange<Int32>) -> Int32? {
+        guard let node = keys[key] else { return nil }
+        guard let value = node.scalar.flatMap({ Int32($0.string) }), range.contains(value) else {
+            note(node, "\(key) is a whole number, \(range.lowerBound) to \(range.upperBound).")
+            return nil
+        }
+        return value
+    }
+
+    private mutating func text(_ keys: [String: Node], _ key: String) -> String? {
+        guard let node = keys[key] else { return nil }
+        guard let text = node.scalar?.string, !text.isEmpty, text.utf8.count <= 1_000, node.null == nil else {
+            note(node, "\(key) is a text of 1 to 1,000 bytes.")
+            return nil
+        }
+        return text
+    }
+
+    private mutating func json(_ node: Node) -> String? {
+        let text = JSONNode.text(of: node)
+        if text == nil {
+            note(node, "This has no form in JSON: use texts, numbers, true, false, null, lists and mappings.")
+        }
+        return text
+    }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+import FleetFile
+import Postgres
+import Terminal
+
+/// Writes the fleet as a file.
+struct ExportCommand: SluiceCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write models and deployments as a file for `sluice apply`.",
+        discussion: """
+            YAML on standard output. What operators did to the traffic for the moment (isolated, paused, a rollout under \
+            way) is not declared, and not written. Configurations hold references to secrets (env:NAME), never secrets.
+            """)
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputFlags
+
+    func perform(_ console: Console) async throws -> ProcessExit {
+        let session = try await Session.open(database)
+        let fleet = try await session.connection.transaction(isolation: .repeatableRead) { connection in
+            try await FleetState(connection: connection).read()
+        }
+        try console.show(text: try FleetFile.text(fleet))
+        return .ok
+    }
+}

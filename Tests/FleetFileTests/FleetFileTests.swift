@@ -1,0 +1,148 @@
+import FleetFile
+import Testing
+
+struct FleetFileTests {
+    private static let sample = """
+        # Two versions of one model.
+        models:
+          chat:
+            max_attempts: 3
+            strategy: weighted
+            policy: {error_percent: 12.5, steps: [1, 50, 100], latency_ms: null}
+            deployments:
+              chat-a:
+                backend: openai
+                config:
+                  base_url: "https://example.org/v1"
+                  keys: [env:KEY_ONE, env:KEY_TWO]
+                  country: no
+                  at: 12:30
+                  exact: "1"
+                  ratio: 0.50
+                  big: 12345678901234567890
+                  none: ~
+                  flag: true
+                workers: 2
+                weight: 70
+              chat-b:
+                backend: mock
+          embed:
+        """
+
+    private func problems(_ text: String) -> [String] {
+        do {
+            _ = try FleetFile.read(text)
+            return []
+        } catch {
+            return error.problems.map { "\($0.line) \($0.message)" }
+        }
+    }
+
+    @Test func `a file says what it says and no more`() throws {
+        let fleet = try FleetFile.read(Self.sample)
+        #expect(fleet.models.map(\.name) == ["chat", "embed"])
+        let chat = fleet.models[0]
+        #expect(chat.maximumAttempts == 3 && chat.retryBase == nil && chat.strategy == "weighted" && chat.line == 3)
+        #expect(chat.policy == ["error_percent": "12.5", "steps": "[1, 50, 100]", "latency_ms": "null"])
+        #expect(chat.deployments.map(\.name) == ["chat-a", "chat-b"])
+        let first = chat.deployments[0]
+        #expect(first.backend == "openai" && first.workers == 2 && first.slots == nil && first.weight == 70)
+        #expect(
+            first.configuration == """
+                {"base_url": "https://example.org/v1", "keys": ["env:KEY_ONE", "env:KEY_TWO"], "country": "no", \
+                "at": "12:30", "exact": "1", "ratio": 0.50, "big": 12345678901234567890, "none": null, "flag": true}
+                """)
+        #expect(chat.deployments[1].configuration == nil)
+        #expect(fleet.models[1].deployments.isEmpty)
+    }
+
+    @Test func `what was written is read as it was`() throws {
+        let fleet = try FleetFile.read(Self.sample)
+        func bare(_ fleet: FleetDeclaration) -> FleetDeclaration {
+            var fleet = fleet
+            for model in fleet.models.indices {
+                fleet.models[model].line = 0
+                for deployment in fleet.models[model].deployments.indices {
+                    fleet.models[model].deployments[deployment].line = 0
+                }
+            }
+            return fleet
+        }
+        let text = try FleetFile.text(fleet)
+        #expect(bare(try FleetFile.read(text)) == bare(fleet))
+        #expect(text.contains("backend: openai\n") && text.contains("country: \"no\"") && text.contains("exact: \"1\""))
+        #expect(try FleetFile.text(try FleetFile.read(text)) == text)
+    }
+
+    @Test(arguments: [
+        "tab\tand \"quotes\" \\ and \u{1} and \u{1F600}", "", " leading", "trailing ", "- dash", "a: b", "#no", "null",
+        "1e3",
+        "line\nbreak", "é", "@at", "*star", "&and", "!tag", "%percent", "0x10", "2024-01-01", "<<",
+    ])
+    func `a text is that text on the way out and in`(text: String) throws {
+        var deployment = FleetDeclaration.Deployment("d")
+        deployment.configuration = "{\"key\": \(FleetFile.quoted(text)), \(FleetFile.quoted("k" + text)): 1}"
+        var model = FleetDeclaration.Model("m")
+        model.deployments = [deployment]
+        let again = try FleetFile.read(try FleetFile.text(FleetDeclaration(models: [model])))
+        #expect(again.models.first?.deployments.first?.configuration == deployment.configuration)
+    }
+
+    @Test func `everything that is wrong is said at once, with its line`() {
+        let found = problems(
+            """
+            models:
+              chat:
+                max_attempts: 101
+                stratagy: weighted
+                strategy: best
+                retry_base_ms: 500
+                retry_cap_ms: 100
+                deployments:
+                  a: {backend: "", config: [1], workers: two, slots: 0, weight: 1.5, tier: -1}
+                  b: mock
+              embed:
+                deployments:
+                  a: {backend: mock}
+            experiments: {}
+            """)
+        #expect(
+            found == [
+                "3 max_attempts is a whole number, 1 to 100.",
+                "4 There is no \"stratagy\" in model \"chat\"; there is max_attempts, attempt_timeout_ms, retry_base_ms, "
+                    + "retry_cap_ms, strategy, policy, deployments.",
+                "5 There is no strategy \"best\"; there are least_busy, weighted, round_robin, health_weighted, fastest, "
+                    + "priority.",
+                "7 retry_cap_ms is at least retry_base_ms, 500.",
+                "9 backend is a text of 1 to 1,000 bytes.",
+                "9 config is a mapping, the backend's configuration.",
+                "9 workers is a whole number, 0 to 1000.",
+                "9 slots is a whole number, 1 to 4096.",
+                "9 weight is a whole number, 0 to 10000.",
+                "9 tier is a whole number, 0 to 100.",
+                "10 Here are the keys of deployment \"b\", such as backend.",
+                "13 Deployment \"a\" stands in line 9 already: its name is its own.",
+                "14 There is no \"experiments\" in the file; there is models.",
+            ])
+    }
+
+    @Test(arguments: [
+        ("", "1 A fleet file begins with `models:`."),
+        ("[1]", "1 A fleet file begins with `models:`."),
+        ("models: [a]", "1 Under models stand names with a colon."),
+        ("models: {a: {deployments: {b: {config: {x: .inf}}}}}", nil),
+        ("models: {a: {}, a: {}}", "1 A key stands here twice: a."),
+    ])
+    func `what is no fleet is said to be none`(text: String, message: String?) {
+        #expect(problems(text) == (message.map { [$0] } ?? []))
+    }
+
+    @Test(arguments: ["models: {", "\tmodels:", "models:\n  a: b: c", "%", "\u{0}", "a: *b"])
+    func `what is no YAML is said to be none`(text: String) {
+        #expect(problems(text).count == 1)
+    }
+
+    @Test func `a file has a bound`() {
+        #expect(problems(String(repeating: "#", count: FleetFile.maximumBytes + 1)).count == 1)
+    }
+}

@@ -1,0 +1,99 @@
+import FleetFile
+import Testing
+
+struct FleetPlanTests {
+    private func current() -> FleetDeclaration {
+        var model = FleetDeclaration.Model("chat")
+        (model.maximumAttempts, model.attemptTimeout, model.retryBase, model.retryCap) = (5, 600_000, 1_000, 300_000)
+        (model.strategy, model.policy) = ("least_busy", ["open_ms": "60000"])
+        for name in ["a", "b", "idle"] {
+            var deployment = FleetDeclaration.Deployment(name)
+            (deployment.backend, deployment.configuration) = ("mock", "{ \"latency_ms\" :5}")
+            (deployment.workers, deployment.slots, deployment.version) = (1, 8, "1")
+            (deployment.weight, deployment.tier) = (name == "idle" ? 0 : 100, 0)
+            model.deployments.append(deployment)
+        }
+        return FleetDeclaration(models: [model])
+    }
+
+    private func plan(_ text: String) throws -> FleetPlan {
+        try FleetPlan(from: current(), to: try FleetFile.read(text))
+    }
+
+    @Test(arguments: [
+        "models:", "models: {chat: {}}",
+        "models: {chat: {max_attempts: 5, strategy: least_busy, policy: {open_ms: 60000, steps: null}}}",
+        "models: {chat: {deployments: {a: {config: {latency_ms: 5}, workers: 1, weight: 100}, b: {}}}}",
+    ])
+    func `what is so already is no change`(text: String) throws {
+        let plan = try plan(text)
+        #expect(plan.changes.isEmpty && plan.steps.isEmpty)
+    }
+
+    @Test func `what is not named stays as it is`() throws {
+        let plan = try plan("models: {chat: {retry_base_ms: 50, deployments: {a: {workers: 4}}}}")
+        #expect(
+            plan.changes.map(\.sentence) == [
+                "model chat: retry_base_ms 1000 → 50", "deployment a: workers 1 → 4",
+            ])
+        guard case .putModel(let model)? = plan.steps.first, case .putDeployment(let a, "chat")? = plan.steps.last
+        else {
+            Issue.record("\(plan.steps)")
+            return
+        }
+        #expect(model.maximumAttempts == 5 && model.retryBase == 50 && model.retryCap == 300_000)
+        // Word for word, or its workers would be replaced.
+        #expect(a.configuration == "{ \"latency_ms\" :5}" && a.workers == 4 && a.slots == 8 && plan.steps.count == 2)
+    }
+
+    @Test func `the strategy that was declared comes after the weights, which set another`() throws {
+        let plan = try plan(
+            """
+            models:
+              chat:
+                strategy: least_busy
+                policy: {open_ms: null, steps: [1, 100]}
+                deployments: {a: {weight: 30, tier: 2}}
+            """)
+        #expect(
+            plan.steps == [
+                .setTier(deployment: "a", 2), .setWeights(model: "chat", ["a": 30]),
+                .setStrategy(model: "chat", "least_busy"),
+                .setPolicy(model: "chat", "{\"open_ms\": null, \"steps\": [1, 100]}"),
+            ])
+    }
+
+    @Test func `a new model comes before its deployments`() throws {
+        let plan = try plan("models: {new: {deployments: {c: {backend: mock, weight: 5}}}}")
+        guard case .putModel(let model)? = plan.steps.first, plan.steps.count == 3 else {
+            Issue.record("\(plan.steps)")
+            return
+        }
+        #expect(model.name == "new" && model.maximumAttempts == nil)
+        #expect(plan.steps.last == .setWeights(model: "new", ["c": 5]))
+        #expect(plan.changes.first?.sentence == "model new: new, 1 deployment")
+    }
+
+    @Test func `what cannot be is said at once`() throws {
+        let error = try #require(throws: FleetFileError.self) {
+            try plan(
+                """
+                models:
+                  chat:
+                    retry_cap_ms: 10
+                    deployments: {a: {weight: 0}, b: {weight: 0}}
+                  new:
+                    deployments:
+                      idle: {backend: mock}
+                      c: {workers: 1}
+                """)
+        }
+        #expect(
+            error.problems.map { "\($0.line) \($0.message)" } == [
+                "2 retry_cap_ms, 10, is at least retry_base_ms, 1000.",
+                "2 One weight at least of model \"chat\" is above zero.",
+                "7 Deployment \"idle\" belongs to model \"chat\"; give it another name.",
+                "8 Deployment \"c\" is new: say its backend, such as `backend: mock`.",
+            ])
+    }
+}

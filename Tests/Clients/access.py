@@ -325,11 +325,16 @@ def guards():
         stored = sql(f"select payload::text from sluice.job where id = {answer.headers['x-sluice-job-id']}")
         assert "odd" not in stored and "ab" in stored, stored
     with gateway("--max-requests", "1") as narrow:
+        def hold():
+            # It may be the one that is refused, while the other is being answered.
+            while (answer := post(narrow.url, key, {"model": "echo", "messages": say("[[mock:latency 2000]]")})).status_code == 503:
+                pass
+            return answer
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            running = pool.submit(post, narrow.url, key, {"model": "echo", "messages": say("[[mock:latency 2000]]")})
+            running = pool.submit(hold)
             refused = eventually("one too many", lambda: next((a for a in [post(narrow.url, key, {"model": "echo", "messages": say("b")})] if a.status_code == 503), None))
             assert refused.headers["retry-after"] == "1" and refused.json()["error"]["code"] == "overloaded"
-            running.result()
+            assert running.result().status_code == 200
 
 
 def overload():
@@ -365,18 +370,20 @@ def overload():
             list(pool.map(knock, range(48)))
         assert set(codes) == {200, 429}, codes
         assert codes[429] > codes[200], codes
-        rows = sql("""select extract(epoch from r.started_at - j.created_at), extract(epoch from r.finished_at - r.started_at)
-            from sluice.job j join sluice.result r using (id) join sluice.model m on m.id = j.model_id
-            where m.name = 'slow' order by 1""").splitlines()
-        waits = [float(row.split("|")[0]) for row in rows]
+        # By how many jobs each one waited with: the machine may be slow, the queue may not be long.
+        waiting = sql("""with j as (
+                select j.created_at, r.started_at from sluice.job j join sluice.result r using (id)
+                join sluice.model m on m.id = j.model_id where m.name = 'slow')
+            select count(*), max((select count(*) from j o where o.created_at <= j.created_at and o.started_at > j.created_at))
+            from j""")
+        answered, longest = map(int, waiting.split("|"))
         # All that was let in was done. How fast is measured here, whatever else this machine does.
-        assert len(rows) == codes[200], (len(rows), codes)
+        assert answered == codes[200], (answered, codes)
+        # Two gateways may together let in twice the bound. Without one all 48 clients would wait.
+        assert longest <= 3 * bound, (longest, bound)
         span = float(sql("""select extract(epoch from max(r.finished_at) - min(j.created_at)) from sluice.job j
             join sluice.result r using (id) join sluice.model m on m.id = j.model_id where m.name = 'slow'"""))
-        rate = len(rows) / span
-        worst = waits[int(len(waits) * 0.99)]
-        # Two gateways may together let in twice the bound. The rest is the unevenness of a short run.
-        assert worst <= 3 * bound / rate, (worst, rate, bound)
+        rate = answered / span
         last = refusals[-1]
         error = last.json()["error"]
         assert error["code"] == "queue_full" and error["waiting"] >= bound - 1 and error["bound"] == bound, error

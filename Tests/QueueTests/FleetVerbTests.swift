@@ -212,8 +212,9 @@ import Testing
                 select a.actor, a.verb, a.why, a.before->>'state', a.after->>'state' from sluice.audit a
                 where a.subject = $1::text order by a.id
                 """), "deployment \(names[0])")
-        #expect(rows.count == 1, "what changes nothing is no change")
-        let row = try #require(rows.first).decode((String, String, String, String, String).self)
+        #expect(rows.count == 2, "what changes nothing is no change")
+        #expect(try rows[0].decode(1, as: String.self) == "put_deployment")
+        let row = try #require(rows.last).decode((String, String, String, String, String).self)
         #expect(row == ("alice", "isolate", "a test", "serving", "isolated"))
         let reason: String = try await corner.connection.value(
             "select reason from sluice.decisions where subject = 'deployment \(names[0])' and kind = 'isolate'")

@@ -58,14 +58,17 @@ returns table (
     id bigint, state sluice.job_state, attempt smallint, error_class sluice.error_class, error_message text,
     prompt_tokens int, completion_tokens int, queued_ms bigint, run_ms bigint, body json,
     usage_estimated boolean)
-language sql stable
+-- Not in SQL: a function with settings is planned at every call then, and here more than it takes.
+language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
-    select r.id, r.state, r.attempt, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
+#variable_conflict use_column
+begin
+    return query select r.id, r.state, r.attempt, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
         (extract(epoch from coalesce(r.started_at, r.finished_at) - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
         (extract(epoch from r.finished_at - coalesce(r.started_at, r.finished_at)) * 1000)::bigint, r.body,
         r.usage_estimated
-    from unnest(p_ids) i(id) join sluice.result r on r.id = i.id join sluice.job j on j.id = i.id
-$$;
+    from unnest(p_ids) i(id) join sluice.result r on r.id = i.id join sluice.job j on j.id = i.id;
+end $$;
 comment on function sluice.results_of(bigint[]) is 'How jobs ended, of those that have.';

@@ -46,10 +46,12 @@ comment on view sluice.known_job is
     'What is known of every job. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
 
 -- The view has more tables than the planner moves by itself: without the limits it would begin with all jobs there are.
-create function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language sql stable
-set join_collapse_limit = 16 set from_collapse_limit = 16 as $$
-    select k.* from unnest(p_ids) with ordinality i(id, ord) join sluice.known_job k on k.id = i.id order by i.ord
-$$;
+create function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language plpgsql stable
+set join_collapse_limit = 16 set from_collapse_limit = 16 set plan_cache_mode = force_generic_plan as $$
+begin
+    return query
+        select k.* from unnest(p_ids) with ordinality i(id, ord) join sluice.known_job k on k.id = i.id order by i.ord;
+end $$;
 comment on function sluice.job_status(bigint[]) is
     'What is known of jobs, in the order asked; unknown ids are left out.';
 

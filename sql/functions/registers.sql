@@ -12,11 +12,13 @@ comment on function sluice.bucket(bigint, text) is
     'hash(affinity or id) mod 10000; a deployment claims the buckets of its share.';
 
 create or replace function sluice.virtual_time(p_model int, p_priority smallint, p_bucket smallint) returns bigint
-language sql stable as $$
-    select coalesce(max(pg_sequence_last_value(d.virtual_time[p_priority + 1])), 0)
-    from sluice.deployment d
-    where d.model_id = p_model and (p_bucket is null or d.share @> p_bucket::int)
-$$;
+-- Not in SQL, where it would be planned in every transaction that enqueues.
+language plpgsql stable as $$
+begin
+    return (select coalesce(max(pg_sequence_last_value(d.virtual_time[p_priority + 1])), 0)
+        from sluice.deployment d
+        where d.model_id = p_model and (p_bucket is null or d.share @> p_bucket::int));
+end $$;
 comment on function sluice.virtual_time(int, smallint, smallint) is
     'The largest fair key claimed by a deployment that may claim this bucket (null: any of the model). New keys lie above it, so no floor of a worker can hide them.';
 
@@ -59,11 +61,13 @@ begin
 end $$;
 comment on function sluice.wake(int) is 'Notifies the waiting workers of a model, if there are any.';
 
-create or replace function sluice.notify_jobs(p_channel text, p_ids bigint[]) returns void language sql as $$
+create or replace function sluice.notify_jobs(p_channel text, p_ids bigint[]) returns void language plpgsql as $$
+declare
+    v_named text := array_to_string(p_ids, ' ');
+begin
     -- A notification carries less than 8,000 bytes.
-    select pg_notify(p_channel, case when octet_length(i.named) < 7000 then i.named else '' end)
-    from (select array_to_string(p_ids, ' ') as named) i
-$$;
+    perform pg_notify(p_channel, case when octet_length(v_named) < 7000 then v_named else '' end);
+end $$;
 comment on function sluice.notify_jobs(text, bigint[]) is
     'Names jobs on a channel, or when they are too many sends an empty notification, which stands for any job.';
 

@@ -86,7 +86,7 @@ let package = Package(
         ),
 
         // Fleets as files.
-        .target(name: "FleetFile", dependencies: ["Domain", .product(name: "Yams", package: "Yams")]),
+        .target(name: "FleetFile", dependencies: ["Domain", "Fleet", .product(name: "Yams", package: "Yams")]),
 
         // PostgreSQL.
         .target(
@@ -232,8 +232,9 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "FleetFile",
-                "Gateway", "Lifeline", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor", "Telemetry",
+                "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Fleet",
+                "FleetFile", "Gateway", "Lifeline", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor",
+                "Telemetry",
                 "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

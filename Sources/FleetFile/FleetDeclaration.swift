@@ -15,7 +15,7 @@ package struct FleetDeclaration: Sendable, Hashable {
         package var retryBase: Int32?
         /// Milliseconds of the longest pause: at least `retryBase`, at most 86,400,000.
         package var retryCap: Int32?
-        /// A word of `sluice.routing_strategy`.
+        /// The word of a `ShareStrategy`.
         package var strategy: String?
         /// What `sluice.set_policy` takes: JSON values by name, as PostgreSQL prints them.
         package var policy: [String: String] = [:]
@@ -48,9 +48,4 @@ package struct FleetDeclaration: Sendable, Hashable {
     package var models: [Model]
 
     package init(models: [Model] = []) { self.models = models }
-
-    /// The words of `sluice.routing_strategy`.
-    package static let strategies = [
-        "least_busy", "weighted", "round_robin", "health_weighted", "fastest", "priority",
-    ]
 }

@@ -1,3 +1,4 @@
+internal import Fleet
 internal import Yams
 
 /// Reads the nodes of a fleet file, and notes everything that is wrong.
@@ -51,13 +52,11 @@ struct FleetFileReading {
             note(keys["retry_cap_ms"], "retry_cap_ms is at least retry_base_ms, \(base).")
         }
         if let strategy = text(keys, "strategy") {
-            if FleetDeclaration.strategies.contains(strategy) {
+            if ShareStrategy(rawValue: strategy) != nil {
                 model.strategy = strategy
             } else {
-                note(
-                    keys["strategy"],
-                    "There is no strategy \"\(strategy)\"; there are \(FleetDeclaration.strategies.joined(separator: ", "))."
-                )
+                let words = ShareStrategy.allCases.map(\.rawValue).joined(separator: ", ")
+                note(keys["strategy"], "There is no strategy \"\(strategy)\"; there are \(words).")
             }
         }
         if let policy = keys["policy"] {

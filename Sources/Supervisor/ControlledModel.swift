@@ -69,10 +69,11 @@ struct ControlledModel: Sendable {
         using generator: inout some RandomNumberGenerator
     ) -> SteeringOrders? {
         declare(model, deployments, at: now, &generator)
-        for deployment in deployments { obey(deployment, rollout, at: now, &generator) }
+        for deployment in deployments { obey(deployment, at: now, &generator) }
         if let rollout { follow(rollout, deployments, at: now, &generator) }
-        let plan = controller.handle(
-            .sampled(deployments.map { sample($0, samples, at: now) }, ModelLoad()), at: now, using: &generator)
+        let told = Dictionary(grouping: samples, by: \.deployment)
+        let seen = deployments.map { sample($0, told[$0.id] ?? [], at: now) }
+        let plan = controller.handle(.sampled(seen, ModelLoad()), at: now, using: &generator)
         absorb(plan)
         return orders(model, deployments, plan)
     }
@@ -112,8 +113,7 @@ extension ControlledModel {
 
     /// What operators asked for one deployment.
     private mutating func obey(
-        _ deployment: SteeredDeployment, _ rollout: SteeredRollout?, at now: Duration,
-        _ generator: inout some RandomNumberGenerator
+        _ deployment: SteeredDeployment, at now: Duration, _ generator: inout some RandomNumberGenerator
     ) {
         let name = deployment.name
         guard let state = controller.state(of: name)?.state else { return }
@@ -157,6 +157,7 @@ extension ControlledModel {
         absorb(controller.handle(.rolloutSteered(event), at: now, using: &generator), isTold: true)
     }
 
+    /// - Parameter samples: those of this deployment.
     private mutating func sample(
         _ deployment: SteeredDeployment, _ samples: [(deployment: Int32, sample: AttemptSample)], at now: Duration
     ) -> DeploymentSample {
@@ -164,7 +165,7 @@ extension ControlledModel {
         let least = controller.judgedSince(name) == nil ? 0 : leastStage[name] ?? 0
         let isPending = controller.judgedSince(name) != judged[name] && controller.judgedSince(name) != nil
         var outcomes = OutcomeSummary()
-        for (id, sample) in samples where id == deployment.id && sample.stage >= least && !isPending {
+        for (_, sample) in samples where sample.stage >= least && !isPending {
             outcomes.append(OutcomeSummary(sample))
         }
         var probe: Bool?

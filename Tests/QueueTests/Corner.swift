@@ -26,6 +26,18 @@ struct Corner: Sendable {
         return corner
     }
 
+    /// A corner whose model has so many deployments; the first is the corner's own.
+    static func open(deployments count: Int) async throws -> (corner: Corner, names: [String]) {
+        let corner = try await open()
+        var names = [corner.deployment]
+        for number in 1..<count {
+            names.append("\(corner.deployment)-\(number)")
+            try await corner.queue.putDeployment(
+                DeploymentRequest(model: corner.model, name: names[number], backend: "mock"))
+        }
+        return (corner, names)
+    }
+
     /// The same corner seen from a connection of its own.
     func another() async throws -> Corner {
         Corner(connection: try await Self.connect(), model: model, deployment: deployment)

@@ -5,18 +5,6 @@ import TestSupport
 import Testing
 
 @Suite(.database(migrated: true), .timeLimit(.minutes(2))) struct FleetVerbTests {
-    /// A corner with more deployments of its model; the first is the corner's own.
-    private func open(_ count: Int) async throws -> (corner: Corner, names: [String]) {
-        let corner = try await Corner.open()
-        var names = [corner.deployment]
-        for number in 1..<count {
-            names.append("\(corner.deployment)-\(number)")
-            try await corner.queue.putDeployment(
-                DeploymentRequest(model: corner.model, name: names[number], backend: "mock"))
-        }
-        return (corner, names)
-    }
-
     /// The buckets of each deployment of the corner's model, one after the other.
     private func buckets(_ corner: Corner) async throws -> [String: Set<Int32>] {
         let statement = Statement(
@@ -43,7 +31,7 @@ import Testing
     }
 
     @Test func `an isolated deployment claims nothing, and another takes its jobs`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         try await weigh(corner, [(names[0], 70), (names[1], 30)])
         let (sick, sound) = (try await corner.worker(), try await corner.worker(of: names[1]))
         try await corner.enqueue(100)
@@ -60,7 +48,7 @@ import Testing
     }
 
     @Test func `the last one that serves is not taken out by mistake`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         try await perform(corner, .pause(names[1]))
         for verb in [FleetVerb.isolate(names[0], force: false), .drain(names[0], force: false)] {
             let error = await #expect(throws: QueueError.self) { try await perform(corner, verb) }
@@ -72,7 +60,7 @@ import Testing
     }
 
     @Test func `a drained deployment wants no workers until it is restored`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         func wanted() async throws -> Int32? {
             try await corner.queue.wantedWorkers().first { $0.deployment == names[1] }?.workers
         }
@@ -84,7 +72,7 @@ import Testing
     }
 
     @Test func `a swap hands over exactly the same keys`() async throws {
-        let (corner, names) = try await open(3)
+        let (corner, names) = try await Corner.open(deployments: 3)
         try await weigh(corner, [(names[0], 60), (names[1], 40), (names[2], 0)])
         let before = try await buckets(corner)
         let error = await #expect(throws: QueueError.self) {
@@ -97,14 +85,14 @@ import Testing
         #expect(after[names[2]] == before[names[0]])
         #expect(after[names[1]] == before[names[1]])
         #expect(after[names[0]] == [])
-        let (other, _) = try await open(1)
+        let (other, _) = try await Corner.open(deployments: 1)
         await #expect(throws: QueueError.self) {
             try await perform(corner, .swap(old: names[0], new: other.deployment, force: true))
         }
     }
 
     @Test func `with tiers the lowest that serves has it all`() async throws {
-        let (corner, names) = try await open(3)
+        let (corner, names) = try await Corner.open(deployments: 3)
         try await perform(corner, .setTier(names[1], tier: 1))
         try await perform(corner, .setTier(names[2], tier: 1))
         try await perform(corner, .setStrategy(model: corner.model, strategy: "priority"))
@@ -118,7 +106,7 @@ import Testing
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `whatever is asked for, the parts add up, and no more keys move than must`(seed: UInt64) async throws {
         var random = SeededNumbers(seed)
-        let (corner, names) = try await open(4)
+        let (corner, names) = try await Corner.open(deployments: 4)
         try await perform(corner, .setStrategy(model: corner.model, strategy: "weighted"))
         var weights = Dictionary(uniqueKeysWithValues: names.map { ($0, 100) })
         for step in 0..<40 {
@@ -146,7 +134,7 @@ import Testing
     }
 
     @Test func `a newcomer where weights count gets nothing until it is given some`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         try await weigh(corner, [(names[0], 1)])
         let late = corner.deployment + "-late"
         try await corner.queue.putDeployment(
@@ -155,7 +143,7 @@ import Testing
     }
 
     @Test func `what cannot be is refused`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         func weights(_ text: String) -> FleetVerb { .setWeights(model: corner.model, weights: Array(text.utf8)) }
         let refused: [(FleetVerb, QueueError.Code)] = [
             (.isolate("nobody", force: true), .unknownDeployment), (.scale("nobody", workers: 1), .unknownDeployment),
@@ -201,7 +189,7 @@ import Testing
     }
 
     @Test func `every change is on record, with who, what it was, and why`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         try await corner.queue.actAs("alice")
         try await perform(corner, .isolate(names[0], force: false))
         try await perform(corner, .isolate(names[0], force: false))

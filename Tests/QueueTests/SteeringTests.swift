@@ -6,17 +6,6 @@ import Testing
 
 /// What the controller reads and writes. In databases of their own: there is one controller in each.
 @Suite(.timeLimit(.minutes(2))) struct SteeringTests {
-    private func open(_ count: Int) async throws -> (corner: Corner, names: [String]) {
-        let corner = try await Corner.open()
-        var names = [corner.deployment]
-        for number in 1..<count {
-            names.append("\(corner.deployment)-\(number)")
-            try await corner.queue.putDeployment(
-                DeploymentRequest(model: corner.model, name: names[number], backend: "mock"))
-        }
-        return (corner, names)
-    }
-
     private func orders(_ corner: Corner, _ change: (inout SteeringOrders) -> Void) async throws -> SteeringOrders {
         var orders = SteeringOrders(model: try await corner.modelID)
         orders.deployments = try await corner.queue.steeredDeployments().map(SteeringOrders.Deployment.init)
@@ -66,7 +55,7 @@ import Testing
     }
 
     @Test(.database(migrated: true)) func `an operator who was faster is not overruled`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         let epoch = try await corner.queue.leadFleet(as: "one")
         let stale = try await orders(corner) { $0.deployments[0].share = "{[0,10000)}" }
         _ = try await corner.queue.perform(.isolate(names[0], force: true), why: "a test")
@@ -92,7 +81,7 @@ import Testing
     }
 
     @Test(.database(migrated: true)) func `one job is let through, whoever asks`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         let epoch = try await corner.queue.leadFleet(as: "one")
         try await corner.enqueue(20)
         let (one, two) = (try await corner.worker(), try await corner.worker())
@@ -122,7 +111,7 @@ import Testing
     @Test(.database(migrated: true)) func `a failed attempt goes on at once where it has not been, then backs off`()
         async throws
     {
-        let (corner, names) = try await open(3)
+        let (corner, names) = try await Corner.open(deployments: 3)
         _ = try await corner.queue.perform(.setStrategy(model: corner.model, strategy: "round_robin"), why: nil)
         var workers: [Int64] = []
         for name in names { workers.append(try await corner.worker(of: name)) }
@@ -144,7 +133,7 @@ import Testing
     }
 
     @Test(.database(migrated: true)) func `where shares overlap a failed attempt backs off`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         let worker = try await corner.worker()
         _ = try await corner.worker(of: names[1])
         let id = try await corner.enqueue()
@@ -189,7 +178,7 @@ import Testing
     }
 
     @Test(.database(migrated: true)) func `a return by ramp begins small, and needs no controller`() async throws {
-        let (corner, names) = try await open(2)
+        let (corner, names) = try await Corner.open(deployments: 2)
         _ = try await corner.queue.perform(.setWeights(model: corner.model, weights: weights(names)), why: nil)
         _ = try await corner.queue.perform(.isolate(names[1], force: false), why: nil)
         _ = try await corner.queue.perform(.restore(names[1], byRamp: true), why: nil)

@@ -24,7 +24,7 @@ enum ImportTable {
         "Lifeline": system,
         "Terminal": system.union(["Domain"]),
         "BatchFile": system.union(["Crypto", "Domain"]),
-        "FleetFile": ["Domain", "Yams"],
+        "FleetFile": ["Domain", "Fleet", "Yams"],
         "Multipart": ["Glibc"],
         // Libraries.
         "Telemetry": system.union(["Domain", "Logging", "Metrics", "Tracing"]),

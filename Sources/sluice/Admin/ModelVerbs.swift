@@ -1,4 +1,5 @@
 import ArgumentParser
+import Fleet
 import Domain
 import Queue
 
@@ -43,24 +44,16 @@ struct SetStrategyCommand: AdminVerb {
     static let configuration = CommandConfiguration(
         commandName: "set-strategy", abstract: "Set how a model's traffic is divided.")
 
-    /// The words of `sluice.routing_strategy`.
-    enum Strategy: String, CaseIterable, ExpressibleByArgument {
-        case leastBusy = "least_busy"
-        case weighted
-        case roundRobin = "round_robin"
-        case priority
-        case healthWeighted = "health_weighted"
-        case fastest
-    }
-
     @Argument(help: "The model.")
     var model: String
     @Argument(help: "How.")
-    var strategy: Strategy
+    var strategy: ShareStrategy
     @OptionGroup var admin: AdminOptions
 
     var verb: FleetVerb { .setStrategy(model: model, strategy: strategy.rawValue) }
 }
+
+extension ShareStrategy: ExpressibleByArgument {}
 
 struct RetryDeadCommand: AdminVerb {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Domain
 import FleetFile
-import Foundation
 import Postgres
 import Queue
 import Terminal
@@ -33,7 +32,7 @@ struct ApplyCommand: SluiceCommand {
     var output: OutputFlags { admin.output }
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let text = try contents()
+        let text = try await contents()
         do {
             let declared = try FleetFile.read(text)
             let session = try await Session.open(admin.database)
@@ -54,22 +53,12 @@ struct ApplyCommand: SluiceCommand {
         }
     }
 
-    private func contents() throws(CommandFailure) -> String {
-        do {
-            let data: Data
-            if path == "-" {
-                data = try FileHandle.standardInput.read(upToCount: FleetFile.maximumBytes + 1) ?? Data()
-            } else {
-                let file = try FileHandle(forReadingFrom: URL(filePath: path))
-                data = try file.read(upToCount: FleetFile.maximumBytes + 1) ?? Data()
-            }
-            guard let text = String(bytes: data, encoding: .utf8) else { throw CocoaError(.fileReadCorruptFile) }
-            return text
-        } catch {
-            throw CommandFailure(
-                .noInput, "The file \(path) cannot be read.",
-                fix: "Check its name and permissions, and that it is UTF-8.")
+    private func contents() async throws -> String {
+        let bytes = try await SubmitInput.read(path, atMost: FleetFile.maximumBytes, of: "a fleet file")
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandFailure(.noInput, "The file \(path) cannot be read.", fix: "Check that it is UTF-8.")
         }
+        return text
     }
 
     /// Records the files of the backends that are new to a deployment, as `sluice deploy` does.

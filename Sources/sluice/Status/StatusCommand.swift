@@ -11,12 +11,7 @@ struct StatusCommand: SluiceCommand {
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let report = try await StatusReport(try await Session.open(database))
-        if output.json {
-            try console.show(report.json)
-        } else {
-            try console.show(report.lines(width: console.width, palette: console.palette))
-        }
+        try await StatusReport(try await Session.open(database)).show(on: console)
         return .ok
     }
 }

@@ -54,8 +54,17 @@ struct StatusReport {
             try await session.connection.query(Self.decisionsStatement, Self.decisionLimit))
     }
 
+    /// Shows all of it, as one object with `--json`.
+    func show(on console: Console) throws(ConsoleError) {
+        if console.options.isJSON {
+            try console.show(json)
+        } else {
+            try console.show(lines(width: console.width, palette: console.palette))
+        }
+    }
+
     /// All of it as one object.
-    var json: JSONOutput {
+    private var json: JSONOutput {
         [
             "deployments": .array(deployments.json), "traffic": .array(traffic.json),
             "workers": .array(workers.json), "batches": .array(batches.json), "decisions": .array(decisions.json),
@@ -63,7 +72,7 @@ struct StatusReport {
     }
 
     /// All of it for people; what is empty is left out.
-    func lines(width: Int?, palette: Palette) -> [String] {
+    private func lines(width: Int?, palette: Palette) -> [String] {
         guard !deployments.rows.isEmpty else {
             return ["There is no model yet. Declare one with `sluice deploy MODEL NAME --backend mock`."]
         }

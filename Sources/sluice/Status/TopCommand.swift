@@ -22,13 +22,9 @@ struct TopCommand: SluiceCommand {
         let session = try await Session.open(database)
         while true {
             let report = try await StatusReport(session)
-            if output.json {
-                try console.show(report.json)
-            } else {
-                // Drawn over what was there, so that nothing flickers.
-                if console.width != nil { try console.write(Array("\u{1B}[H\u{1B}[2J".utf8)) }
-                try console.show(report.lines(width: console.width, palette: console.palette))
-            }
+            // Drawn over what was there, so that nothing flickers.
+            if !output.json, console.width != nil { try console.write(Array("\u{1B}[H\u{1B}[2J".utf8)) }
+            try report.show(on: console)
             try await Task.sleep(for: .seconds(interval))
         }
     }

@@ -7,11 +7,13 @@ enum SubmitInput {
     /// More than the queue takes by default.
     static let maximumBytes = 16 << 20
 
-    /// All of a file, or of standard input for `-`.
+    /// All of a file, or of standard input for `-`: of `thing`, of which there may be `limit` bytes, whole MiB.
     ///
     /// - Throws: `CommandFailure`.
     @concurrent
-    static func read(_ path: String) async throws -> [UInt8] {
+    static func read(
+        _ path: String, atMost limit: Int = maximumBytes, of thing: String = "a request"
+    ) async throws -> [UInt8] {
         let name = path == "-" ? "standard input" : path
         do {
             let descriptor =
@@ -23,8 +25,9 @@ enum SubmitInput {
                     let count = try piece.withUnsafeMutableBytes { try descriptor.read(into: $0) }
                     guard count > 0 else { return bytes }
                     bytes.append(contentsOf: piece[..<count])
-                    guard bytes.count <= maximumBytes else {
-                        throw CommandFailure(.dataInvalid, "\(name) is larger than 16 MiB, the most a request may be.")
+                    guard bytes.count <= limit else {
+                        throw CommandFailure(
+                            .dataInvalid, "\(name) is larger than \(limit >> 20) MiB, the most \(thing) may be.")
                     }
                 }
             }

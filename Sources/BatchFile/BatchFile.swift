@@ -4,8 +4,8 @@ import SystemPackage
 /// A file of requests in OpenAI's batch input format, open for reading as often as wanted.
 ///
 /// Each line is one JSON object with `custom_id`, `method`, `url` and `body`. The usual way is two passes: `validate()`
-/// to know all that is wrong before anything happens, then `read()` to load. Both hold one line and one buffer at a
-/// time; the file closes when the last user of it is gone.
+/// to know all that is wrong before anything happens, then `requests(at:)` to load. Both hold one line and one buffer at
+/// a time; the file closes when the last user of it is gone.
 public final class BatchFile: Sendable {
     /// The file's name, as messages give it.
     public let path: String
@@ -62,6 +62,9 @@ public final class BatchFile: Sendable {
     ///
     /// Every reader has its own place.
     public func read() -> BatchReader { BatchReader(self) }
+
+    /// Reads the requests that `validate()` found, from the first.
+    public func requests(at index: BatchIndex) -> RequestReader { RequestReader(self, index) }
 
     /// Reads the whole file and reports on it.
     ///

@@ -1,4 +1,3 @@
-import Crypto
 import Domain
 
 /// Reads a batch file line by line, in the memory of one buffer and one line, and the hashes of the ids seen.
@@ -20,8 +19,8 @@ public struct BatchReader: Sendable {
 
     /// The SHA-256 of the file in hexadecimal; nil until the whole of it was read.
     public var sha256: String? {
-        guard buffer.isAtEnd else { return nil }
-        return buffer.hash.finalize().reduce(into: "") { text, byte in
+        guard buffer.isAtEnd, let hash = buffer.blocks.last else { return nil }
+        return hash.reduce(into: "") { text, byte in
             text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
         }
     }
@@ -57,7 +56,8 @@ public struct BatchReader: Sendable {
         var reported: Int64 = 0
         while let step = try step() {
             switch step {
-            case .request: summary.lines += 1
+            case .request(let request, let range):
+                summary.index.append(request, at: buffer.fileOffset(of: range.lowerBound), number: number)
             case .problem(let problem):
                 summary.problemCount += 1
                 if summary.problems.count < limits.maximumListedProblems { summary.problems.append(problem) }
@@ -75,6 +75,7 @@ public struct BatchReader: Sendable {
         }
         summary.kind = checker.kind
         summary.models = Dictionary(uniqueKeysWithValues: zip(checker.models, checker.counts))
+        (summary.index.kind, summary.index.models, summary.index.blocks) = (checker.kind, checker.models, buffer.blocks)
         summary.bytes = bytesRead
         summary.sha256 = sha256
         return summary

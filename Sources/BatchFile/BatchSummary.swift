@@ -2,8 +2,10 @@ public import Domain
 
 /// What a batch file holds.
 public struct BatchSummary: Sendable, Hashable {
-    /// Lines that passed every check.
-    public internal(set) var lines = 0
+    /// The lines that passed every check.
+    public internal(set) var index = BatchIndex()
+    /// How many lines passed every check.
+    public var lines: Int { index.count }
     /// Lines that did not; a file without any request counts as one.
     public internal(set) var problemCount = 0
     /// The first of the problems, in the order of the file; as many as `BatchLimits.maximumListedProblems`.

@@ -14,19 +14,24 @@ struct LineBuffer {
     private(set) var bytes: [UInt8]
     /// How much of the file was read.
     private(set) var offset: Int64 = 0
-    /// The hash of what was read.
-    private(set) var hash = SHA256()
+    /// The hash of what was read, up to the end of each block.
+    private(set) var blocks: [SHA256Digest] = []
     /// Whether the whole file was read.
     private(set) var isAtEnd = false
 
+    /// A block: what is read at a time.
     private static let readBytes = 1 << 19
     private let file: BatchFile
+    /// What the blocks have to be; nil: anything.
+    private let expected: [SHA256Digest]?
+    private var hash = SHA256()
     private var start = 0
     private var searched = 0
     private var end = 0
 
-    init(_ file: BatchFile) {
+    init(_ file: BatchFile, expecting expected: [SHA256Digest]? = nil) {
         self.file = file
+        self.expected = expected
         bytes = Array(repeating: 0, count: 2 * Self.readBytes)
     }
 
@@ -56,6 +61,30 @@ struct LineBuffer {
         }
     }
 
+    /// Where in the file the byte at `place` of `bytes` is.
+    func fileOffset(of place: Int) -> Int64 { offset - Int64(end - place) }
+
+    /// Where in `bytes` some bytes of the file are until the next call; the file is read as far as that, and what comes
+    /// before them is forgotten.
+    mutating func find(_ range: Range<Int64>) throws(BatchFileError) -> Int {
+        while offset < range.upperBound, !isAtEnd {
+            start = max(0, end - Int(clamping: max(0, offset - range.lowerBound)))
+            try fill()
+        }
+        let place = end - Int(clamping: offset - range.lowerBound)
+        guard offset >= range.upperBound, place >= 0 else { throw BatchFileError(.changed, path: file.path) }
+        start = place
+        return place
+    }
+
+    /// Reads all that is left and forgets it.
+    mutating func readToEnd() throws(BatchFileError) {
+        while !isAtEnd {
+            start = end
+            try fill()
+        }
+    }
+
     /// The first line feed that was not looked at before.
     private func newline() -> Int? {
         let (searched, end) = (searched, end)
@@ -81,22 +110,36 @@ struct LineBuffer {
                 max(2 * bytes.count, end + Self.readBytes), file.limits.maximumLineBytes + 2 * Self.readBytes)
             bytes.append(contentsOf: repeatElement(0, count: max(wanted, end + Self.readBytes) - bytes.count))
         }
+        let count = try readBlock()
+        if count < Self.readBytes { isAtEnd = true }
+        bytes.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[end..<end + count])) }
+        blocks.append(hash.finalize())
+        if let expected, expected.count < blocks.count || expected[blocks.count - 1] != blocks[blocks.count - 1] {
+            throw BatchFileError(.changed, path: file.path)
+        }
+        end += count
+        offset += Int64(count)
+        guard offset <= file.limits.maximumBytes else { throw BatchFileError(.tooLarge, path: file.path) }
+    }
+
+    /// Reads a block behind `end` and returns how much of it there is: less than a block at the end of the file.
+    private mutating func readBlock() throws(BatchFileError) -> Int {
         let (end, offset, descriptor) = (end, offset, file.descriptor)
-        let count: Int
         do {
-            count = try bytes.withUnsafeMutableBytes { buffer in
-                try descriptor.read(
-                    fromAbsoluteOffset: offset,
-                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[end..<end + Self.readBytes])
-                )
+            return try bytes.withUnsafeMutableBytes { buffer in
+                let block = UnsafeMutableRawBufferPointer(rebasing: buffer[end..<end + Self.readBytes])
+                var count = 0
+                while count < block.count {
+                    let read = try descriptor.read(
+                        fromAbsoluteOffset: offset + Int64(count),
+                        into: UnsafeMutableRawBufferPointer(rebasing: block[count...]))
+                    if read == 0 { break }
+                    count += read
+                }
+                return count
             }
         } catch {
             throw BatchFileError(BatchFile.errno(error), path: file.path, otherwise: .readFailed)
         }
-        if count == 0 { isAtEnd = true }
-        bytes.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[end..<end + count])) }
-        self.end += count
-        self.offset += Int64(count)
-        guard self.offset <= file.limits.maximumBytes else { throw BatchFileError(.tooLarge, path: file.path) }
     }
 }

@@ -7,7 +7,7 @@ package import Queue
 ///
 /// Chunk by chunk, each in a transaction of its own, so that the first requests run while the last are still being read,
 /// and a loader that was killed is taken up where its last chunk ended. Two loaders of one file at a time help each other.
-/// Memory is bounded by three chunks, one line and the hashes of the ids, whatever the file's size.
+/// Memory is bounded by three chunks, one line, and what the check keeps of each line: the hash of its id and its place.
 package struct BatchLoader: Sendable {
     /// What is not in the file.
     package struct Options: Sendable {
@@ -111,7 +111,7 @@ package struct BatchLoader: Sendable {
         var loaded = loaded
         while true {
             let reader = ChunkReader(
-                file, summary, skipsInvalid: options.skipsInvalid,
+                file, summary,
                 bounds: .init(lines: options.chunkLines, bytes: options.chunkBytes), gate: options.gate)
             do {
                 try await pipeline(reader, after: loaded, into: batch, kind: kind, tell)

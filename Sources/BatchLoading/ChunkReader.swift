@@ -12,34 +12,25 @@ actor ChunkReader {
     }
 
     private let path: String
-    private let sha256: String?
-    private let total: Int
     private let bounds: Bounds
-    private let skipsInvalid: Bool
     private let gate: (any LineGate)?
-    /// A line that was read and not let in yet.
-    private var held: BatchLine?
-    private var reader: BatchReader
-    private var place = 0
+    private let total: Int
+    private var reader: RequestReader
+    /// Whether the reader's request was read and not let in yet.
+    private var isHeld = false
     private var capacity = 1 << 18
 
     /// Reads `file`, of which `summary` was found before.
-    init(
-        _ file: BatchFile, _ summary: BatchSummary, skipsInvalid: Bool, bounds: Bounds, gate: (any LineGate)? = nil
-    ) {
+    init(_ file: BatchFile, _ summary: BatchSummary, bounds: Bounds, gate: (any LineGate)? = nil) {
         path = file.path
-        sha256 = summary.sha256
         total = summary.lines
         self.bounds = bounds
-        self.skipsInvalid = skipsInvalid
         self.gate = gate
-        reader = file.read()
+        reader = file.requests(at: summary.index)
     }
 
     /// Passes over the requests that are loaded already.
-    func skip(to count: Int) throws {
-        while place < count { _ = try line(after: place) }
-    }
+    func skip(to count: Int) { reader.skip(to: count) }
 
     /// The next chunk; nil after the last, and where the gate lets nothing in.
     ///
@@ -47,53 +38,41 @@ actor ChunkReader {
     ///
     /// - Throws: `fileChanged`; `BatchFileError`; what the gate throws.
     func next() async throws -> PreparedChunk? {
-        guard held != nil || place < total else { return nil }
-        let before = held == nil ? place : place - 1
-        var chunk = PreparedChunk(firstLine: before, capacity: capacity)
-        while held != nil || place < total, chunk.count < bounds.lines, chunk.bytes < bounds.bytes {
-            let line = try held ?? line(after: place)
-            held = line
-            guard let gate else {
-                held = nil
-                chunk.append(line)
-                continue
+        guard isHeld || reader.count < total else { return nil }
+        var chunk = PreparedChunk(firstLine: isHeld ? reader.count - 1 : reader.count, capacity: capacity)
+        while chunk.count < bounds.lines, chunk.bytes < bounds.bytes {
+            if !isHeld {
+                guard try advance() else { break }
             }
-            switch try await gate.judge(line, isFirst: chunk.count == 0) {
-            case .admitted(let body, let pass): chunk.append(line, body: body, pass: pass)
-            case .refused(let refusal): chunk.append(line, refusal: refusal)
-            case .later: return chunk.count == 0 ? nil : chunk
+            isHeld = true
+            if let gate {
+                switch try await gate.judge(reader.request, isFirst: chunk.count == 0) {
+                case .admitted(let body, let pass): chunk.append(reader, body: body, pass: pass)
+                case .refused(let refusal): chunk.append(reader, refusal: refusal)
+                case .later: return chunk.count == 0 ? nil : chunk
+                }
+            } else {
+                chunk.append(reader)
             }
-            held = nil
+            isHeld = false
         }
-        if place == total { try finish() }
+        if reader.count == total, !isHeld { try finish() }
         capacity = max(capacity, chunk.bytes + chunk.bytes / 8)
         return chunk
     }
 
-    /// The request after `count` requests.
-    private func line(after count: Int) throws -> BatchLine {
-        while let entry = try reader.next() {
-            switch entry {
-            case .line(let line):
-                place = count + 1
-                return line
-            case .problem:
-                guard skipsInvalid else { throw changed }
-            }
-        }
-        throw changed
+    private func advance() throws -> Bool {
+        do { return try reader.advance() } catch { throw translated(error) }
     }
 
-    /// Reads what is behind the last request and compares the whole.
+    /// Reads what is behind the last request.
     private func finish() throws {
-        while let entry = try reader.next() {
-            guard skipsInvalid, case .problem = entry else { throw changed }
-        }
-        guard sha256 == nil || reader.sha256 == sha256 else { throw changed }
+        do { try reader.finish() } catch { throw translated(error) }
     }
 
-    private var changed: BatchLoadingError {
-        BatchLoadingError(
+    private func translated(_ error: BatchFileError) -> any Error {
+        guard error.code == .changed else { return error }
+        return BatchLoadingError(
             .fileChanged, "\(path) was changed while it was being loaded.",
             hint: "Submit it again when nobody writes to it any more.")
     }

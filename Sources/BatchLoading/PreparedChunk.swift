@@ -41,25 +41,23 @@ package struct PreparedChunk: Sendable {
     /// How many lines are to run.
     package var queuedCount: Int { count - refusals.count }
 
-    /// Appends a line that ends with `refusal`.
-    package mutating func append(_ line: BatchLine, refusal: LineRefusal) {
+    /// Appends the request in hand of `reader`, which ends with `refusal`.
+    package mutating func append(_ reader: RequestReader, refusal: LineRefusal) {
         refusals.append((count, refusal))
-        append(line, line.body)
+        append(reader)
     }
 
-    /// Appends a line; `body` is sent instead of its own.
-    package mutating func append(_ line: BatchLine, body: [UInt8]? = nil, pass: (any LinePass)? = nil) {
-        append(line, body ?? line.body)
-        if let pass { passes.append(pass) }
-    }
-
-    private mutating func append(_ line: BatchLine, _ body: [UInt8]) {
-        let model = number(of: line.model)
+    /// Appends the request in hand of `reader`; `body` is sent instead of its own.
+    package mutating func append(_ reader: RequestReader, body: [UInt8]? = nil, pass: (any LinePass)? = nil) {
+        let model = number(of: reader.model)
         counts[Int(model)] += 1
         modelOfRow.append(model)
-        rows.appendCopyField(line.customID.utf8.span)
-        rows.appendCopyField(body.span)
+        reader.withRequest { customID, request in
+            rows.appendCopyField(customID)
+            if let body { rows.appendCopyField(body.span) } else { rows.appendCopyField(request) }
+        }
         ends.append(rows.count)
+        if let pass { passes.append(pass) }
     }
 
     private mutating func number(of model: String) -> Int32 {

@@ -1,5 +1,6 @@
 import BatchFile
 import Domain
+import SystemPackage
 import Testing
 
 @Suite struct BatchReaderTests {
@@ -18,6 +19,12 @@ import Testing
         let summary = try file.validate()
         #expect(summary.lines == entries.count { if case .line = $0 { true } else { false } })
         #expect(summary.sha256 == reader.sha256)
+        // The places the check found hold the same requests.
+        var requests = file.requests(at: summary.index)
+        var found: [BatchEntry] = []
+        while try requests.advance() { found.append(.line(requests.request)) }
+        try requests.finish()
+        #expect(found == entries.filter { if case .line = $0 { true } else { false } })
         return entries
     }
 
@@ -40,6 +47,50 @@ import Testing
         #expect(lines.map(\.model) == ["größe", "m"])
         #expect(lines.map(\.kind) == [.chat, .chat])
         #expect(lines.first.map { String(decoding: $0.body, as: UTF8.self) } == body)
+    }
+
+    @Test func passesOverRequestsThatAreNotWanted() throws {
+        let folder = try TemporaryFolder()
+        // Several blocks of the file, and lines across their borders.
+        let content = (0..<4_000).map { Self.chat("id-\($0)", content: String(repeating: "x", count: 300)) }
+        let file = try BatchFile(path: folder.write(content.joined(separator: "\n").utf8))
+        let summary = try file.validate()
+        var requests = file.requests(at: summary.index)
+        requests.skip(to: 3_990)
+        #expect(try requests.advance())
+        #expect(requests.request.customID == "id-3990" && requests.count == 3_991)
+        requests.skip(to: 9_000)
+        #expect(try !requests.advance())
+        try requests.finish()
+    }
+
+    @Test func aFileThatChangedIsNotReadAgain() throws {
+        let folder = try TemporaryFolder()
+        let content = (0..<4_000).map { Self.chat("id-\($0)", content: String(repeating: "x", count: 300)) }
+        let path = try folder.write(content.joined(separator: "\n").utf8)
+        let file = try BatchFile(path: path)
+        let summary = try file.validate()
+        let size = file.size
+        func readable(after change: (FileDescriptor) throws -> Void) throws -> Int? {
+            let writer = try FileDescriptor.open(FilePath(path), .readWrite)
+            try writer.closeAfter { try change(writer) }
+            var requests = file.requests(at: summary.index)
+            do throws(BatchFileError) {
+                while try requests.advance() {}
+                try requests.finish()
+                return nil
+            } catch {
+                #expect(error.code == .changed)
+                return requests.count
+            }
+        }
+        #expect(try readable { _ in } == nil)
+        // Nothing of the block that changed is used, and what comes before it is what it was.
+        let read = try #require(try readable { _ = try $0.writeAll(toAbsoluteOffset: size - 10, "y".utf8) })
+        #expect(read > 1_000 && read < 4_000)
+        #expect(try readable { _ = try $0.writeAll(toAbsoluteOffset: size - 10, "x".utf8) } == nil)
+        #expect(try readable { try $0.resize(to: size / 2) } != nil)
+        #expect(try readable { try $0.resize(to: 0) } == 1)
     }
 
     @Test func readsEveryKind() throws {

@@ -36,6 +36,31 @@ struct BatchLoaderTests {
         }
     }
 
+    @Test func keysOfALongBatchRiseToItsEndAndThoseOfTheNextDoNotStayBehindIt() async throws {
+        try await Corner.with { corner in
+            // More jobs than a tenant's other jobs may be ahead of the virtual time.
+            let lead = try await corner.count("select value from sluice.setting where name = 'fair_lead_max'")
+            let count = Int(lead) + 4_000
+            // A tenant of its own: every burst of a tenant pulls its register back.
+            func loader(_ name: String) -> BatchLoader {
+                var options = BatchLoader.Options(name: name)
+                (options.tenant, options.chunkLines) = ("long", 2_000)
+                return BatchLoader(corner.connection, second: corner.second, options: options)
+            }
+            let batch = try await corner.load(try corner.file(Corner.lines(count), "long.jsonl"), loader("long"))
+            let falls = """
+                select count(*) from (
+                    select key - lag(key) over (partition by model_id order by id) as gap
+                    from sluice.job where batch_id = \(batch)) g where gap <= 0
+                """
+            #expect(try await corner.count(falls) == 0)
+            // The tenant's next batch begins as any burst does: had the long one been cancelled, it would cost nothing.
+            let next = try await corner.load(try corner.file(Corner.lines(10), "next.jsonl"), loader("next"))
+            let first = "select min(key) / sluice.key_step(100) from sluice.job where batch_id = \(next)"
+            #expect(try await corner.count(first) <= lead + 1)
+        }
+    }
+
     @Test func textThatCopyEscapesArrivesAsItWas() async throws {
         try await Corner.with { corner in
             let content = #"tab\there, line\nbreak, back\\slash, quote\", nothing \\N, 🙂 and \u00e9"#

@@ -94,4 +94,20 @@ struct BatchRefusalTests {
             #expect(try await corner.count(ready) == 0)
         }
     }
+
+    @Test func aFileThatChangesWhileItIsLoadedCancelsItsBatch() async throws {
+        try await Corner.with { corner in
+            let content = String(repeating: "x", count: 1_000)
+            let file = try corner.file((0..<2_000).map { Corner.line("id-\($0)", content: content) }, "changing.jsonl")
+            let loader = corner.loader("changing", lines: 100)
+            let summary = try await loader.check(file)
+            let writer = try FileDescriptor.open(FilePath(corner.folder.path + "/changing.jsonl"), .writeOnly)
+            try writer.closeAfter { _ = try writer.writeAll(toAbsoluteOffset: file.size - 100, "y".utf8) }
+            let error = await #expect(throws: BatchLoadingError.self) { try await loader.load(file, summary) }
+            #expect(error?.code == .fileChanged)
+            let batch = "from sluice.batch where name = 'changing' and state in ('cancelling', 'cancelled')"
+            let loaded = try await corner.count("select loaded \(batch)")
+            #expect(loaded > 0 && loaded < 2_000)
+        }
+    }
 }

@@ -56,7 +56,9 @@ begin
     select * into v_tenant from sluice.tenant t where t.id = v_batch.tenant_id;
     return query
         select m.name, m.id, v_tenant.id, m.max_attempts,
-            sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs),
+            -- Behind what is loaded of this batch: chunks with the same keys would have a long batch take more than its
+            -- tenant's part, and every row of them would go into the middle of the index.
+            sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs, v_batch.loaded),
             sluice.key_step(v_tenant.weight), v_batch.expires_at
         from unnest(p_models, p_counts) i(name, jobs)
         cross join lateral (select sluice.model_id_of(i.name) as id) k

@@ -22,8 +22,11 @@ end $$;
 comment on function sluice.virtual_time(int, smallint, smallint) is
     'The largest fair key claimed by a deployment that may claim this bucket (null: any of the model). New keys lie above it, so no floor of a worker can hide them.';
 
+-- It takes one more argument now, which "or replace" takes for another function.
+drop function if exists sluice.fair_key(int, smallint, int, int, smallint, bigint);
+
 create or replace function sluice.fair_key(
-    p_model int, p_priority smallint, p_tenant int, p_weight int, p_bucket smallint, p_count bigint)
+    p_model int, p_priority smallint, p_tenant int, p_weight int, p_bucket smallint, p_count bigint, p_lead bigint default 0)
 returns bigint language plpgsql as $$
 -- Start-time fair queuing (Goyal, Vin, Cheng 1996): start = max(virtual time, finish of the tenant's last job). The lead
 -- over the virtual time is capped, or a rolled-back bulk insert, whose register is not rolled back, would cost its tenant.
@@ -35,7 +38,8 @@ declare
     v_last_b bigint := coalesce(pg_sequence_last_value(v_b), 0);
     v_step bigint := sluice.key_step(p_weight);
     v_now bigint := sluice.virtual_time(p_model, p_priority, p_bucket);
-    v_cap bigint := v_now + (select s.value from sluice.setting s where s.name = 'fair_lead_max') * sluice.key_step(100);
+    v_cap bigint := v_now + p_lead * sluice.key_step(p_weight)
+        + (select s.value from sluice.setting s where s.name = 'fair_lead_max') * sluice.key_step(100);
     v_key bigint;
     v_end bigint;
 begin
@@ -45,8 +49,8 @@ begin
     if v_last_b < v_end or v_last_b > v_cap then perform setval(v_b, v_end); end if;
     return v_key;
 end $$;
-comment on function sluice.fair_key(int, smallint, int, int, smallint, bigint) is
-    'The first of p_count fair keys, key_step(weight) apart, for jobs of one tenant, model and priority.';
+comment on function sluice.fair_key(int, smallint, int, int, smallint, bigint, bigint) is
+    'The first of p_count fair keys, key_step(weight) apart, for jobs of one tenant, model and priority; they may begin p_lead jobs further ahead of the virtual time than anybody''s.';
 
 create or replace function sluice.wake(p_model int) returns void language plpgsql as $$
 -- NOTIFY takes a global lock at commit, so it is sent only when a worker said it waits, and the first to send it takes the

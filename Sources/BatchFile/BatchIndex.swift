@@ -26,11 +26,46 @@ public struct BatchIndex: Sendable, Hashable {
     public internal(set) var models: [String] = []
     /// What is asked for; nil when there are no requests.
     public internal(set) var kind: JobKind?
-    /// The hash of the file up to the end of each block that was read.
+    /// The hashes of the file's blocks.
     var blocks: [SHA256Digest] = []
 
     /// How many requests there are.
     public var count: Int { entries.count }
+
+    /// What the file is recognised by: SHA-256 over the SHA-256 of each 512 KiB of it, in hexadecimal.
+    ///
+    /// Of blocks, so that parts of a file are checked at the same time.
+    public var digest: String {
+        var hash = SHA256()
+        for block in blocks { block.withUnsafeBytes { hash.update(bufferPointer: $0) } }
+        return hash.finalize().reduce(into: "") { text, byte in
+            text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }
+    }
+
+    /// Appends what follows in the file; `lines` and `blocks` come before it.
+    ///
+    /// Returns false when there would be too many different models, or requests for different things.
+    mutating func append(_ next: BatchIndex, after lines: Int, _ limits: BatchLimits) -> Bool {
+        if let kind, let other = next.kind, kind != other { return false }
+        kind = kind ?? next.kind
+        var numbers: [String: Int32] = [:]
+        for (number, model) in models.enumerated() { numbers[model] = Int32(clamping: number) }
+        let mapped = next.models.map { model in
+            if let number = numbers[model] { return number }
+            models.append(model)
+            return Int32(clamping: models.count - 1)
+        }
+        entries.reserveCapacity(entries.count + next.entries.count)
+        for entry in next.entries {
+            entries.append(
+                Entry(
+                    line: entry.line, number: entry.number + Int32(clamping: lines), model: mapped[Int(entry.model)],
+                    customID: entry.customID, body: entry.body, hasEscapes: entry.hasEscapes))
+        }
+        blocks += next.blocks
+        return models.count <= limits.maximumModels && entries.count <= limits.maximumLines
+    }
 
     mutating func append(_ request: LineChecker.Request, at line: Int64, number: Int) {
         let (id, body) = (request.customID.contents, request.body.range)

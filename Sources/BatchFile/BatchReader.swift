@@ -6,6 +6,7 @@ import Domain
 /// order mark. Reading goes on after a problem, except when there are too many lines.
 public struct BatchReader: Sendable {
     private let limits: BatchLimits
+    private let part: Range<Int64>
     private var buffer: LineBuffer
     private var checker: LineChecker
     /// The line in hand, counted from 1.
@@ -14,20 +15,15 @@ public struct BatchReader: Sendable {
     private var used = 0
     private var isFinished = false
 
-    /// How much of the file was read.
+    /// How far the file was read.
     public var bytesRead: Int64 { buffer.offset }
 
-    /// The SHA-256 of the file in hexadecimal; nil until the whole of it was read.
-    public var sha256: String? {
-        guard buffer.isAtEnd, let hash = buffer.blocks.last else { return nil }
-        return hash.reduce(into: "") { text, byte in
-            text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-        }
-    }
-
-    init(_ file: BatchFile) {
+    /// Reads all of `file`, or the lines that begin in `part` of it, which begins where a block does: behind its first
+    /// byte, or the file's, and not behind its end.
+    init(_ file: BatchFile, part: Range<Int64>? = nil) {
         limits = file.limits
-        buffer = LineBuffer(file)
+        self.part = part ?? 0..<Int64.max
+        buffer = LineBuffer(file, from: self.part.lowerBound)
         checker = LineChecker(file.limits)
     }
 
@@ -52,8 +48,22 @@ public struct BatchReader: Sendable {
 
     /// Reads all that is left and sums it up, without making a value of every line.
     mutating func summary(progress: (Int64) -> Void) throws(BatchFileError) -> BatchSummary {
+        var summary = try lines(progress: progress)
+        if summary.lines + summary.problemCount == 0 {
+            summary.problemCount = 1
+            summary.problems = [
+                BatchProblem(line: 1, code: .emptyFile, message: "The file has no requests.", customID: nil)
+            ]
+        }
+        return summary
+    }
+
+    /// Like `summary`, of a part of a file, which may have no requests; `endsAtProblem` when it has to have no problem.
+    private mutating func lines(
+        endsAtProblem: Bool = false, progress: (Int64) -> Void
+    ) throws(BatchFileError) -> BatchSummary {
         var summary = BatchSummary()
-        var reported: Int64 = 0
+        var reported = bytesRead
         while let step = try step() {
             switch step {
             case .request(let request, let range):
@@ -61,24 +71,27 @@ public struct BatchReader: Sendable {
             case .problem(let problem):
                 summary.problemCount += 1
                 if summary.problems.count < limits.maximumListedProblems { summary.problems.append(problem) }
+                if endsAtProblem { return summary }
             }
             if bytesRead != reported {
                 reported = bytesRead
                 progress(reported)
             }
         }
-        if summary.lines + summary.problemCount == 0 {
-            summary.problemCount = 1
-            summary.problems = [
-                BatchProblem(line: 1, code: .emptyFile, message: "The file has no requests.", customID: nil)
-            ]
-        }
         summary.kind = checker.kind
         summary.models = Dictionary(uniqueKeysWithValues: zip(checker.models, checker.counts))
         (summary.index.kind, summary.index.models, summary.index.blocks) = (checker.kind, checker.models, buffer.blocks)
         summary.bytes = bytesRead
-        summary.sha256 = sha256
         return summary
+    }
+
+    /// Reads a part of a file that has no problem in it; nil when it has one.
+    mutating func flawlessPart(progress: (Int64) -> Void) throws(BatchFileError) -> CheckedPart? {
+        if part.lowerBound > 0 { _ = try buffer.next() }
+        let summary = try lines(endsAtProblem: true, progress: progress)
+        guard summary.problemCount == 0 else { return nil }
+        return CheckedPart(
+            range: part, index: summary.index, checker: checker, lines: number, bytesRead: bytesRead)
     }
 
     private enum Step {
@@ -88,6 +101,10 @@ public struct BatchReader: Sendable {
 
     private mutating func step() throws(BatchFileError) -> Step? {
         while !isFinished, let line = try buffer.next() {
+            if case .text(let range) = line, buffer.fileOffset(of: range.lowerBound) > part.upperBound {
+                isFinished = true
+                return nil
+            }
             number += 1
             let verdict: LineChecker.Verdict
             var range = 0..<0
@@ -96,7 +113,7 @@ public struct BatchReader: Sendable {
                 verdict = .problem(problem(.lineTooLong, "The line is longer than \(limits.maximumLineBytes) bytes."))
             case .text(let found):
                 range = found
-                if number == 1 { range = afterByteOrderMark(range) }
+                if number == 1, part.lowerBound == 0 { range = afterByteOrderMark(range) }
                 verdict =
                     used < limits.maximumLines
                     ? Self.check(&checker, buffer.bytes, range, number: number) : overflow(range)

@@ -16,9 +16,6 @@ public struct BatchSummary: Sendable, Hashable {
     public internal(set) var models: [String: Int] = [:]
     /// How much was read.
     public internal(set) var bytes: Int64 = 0
-    /// The SHA-256 of the file in hexadecimal; nil when it was not read to its end.
-    public internal(set) var sha256: String?
-
     /// Whether every line can be sent.
     public var isValid: Bool { problemCount == 0 }
 

@@ -12,27 +12,28 @@ struct LineBuffer {
 
     /// The buffer.
     private(set) var bytes: [UInt8]
-    /// How much of the file was read.
-    private(set) var offset: Int64 = 0
-    /// The hash of what was read, up to the end of each block.
+    /// How far the file was read.
+    private(set) var offset: Int64
+    /// The hashes of the blocks read.
     private(set) var blocks: [SHA256Digest] = []
     /// Whether the whole file was read.
     private(set) var isAtEnd = false
 
-    /// A block: what is read at a time.
-    private static let readBytes = 1 << 19
+    /// What is read at a time: a block.
+    static let blockBytes = 1 << 19
     private let file: BatchFile
     /// What the blocks have to be; nil: anything.
     private let expected: [SHA256Digest]?
-    private var hash = SHA256()
     private var start = 0
     private var searched = 0
     private var end = 0
 
-    init(_ file: BatchFile, expecting expected: [SHA256Digest]? = nil) {
+    /// Reads `file` from `offset` on, which is where a block begins.
+    init(_ file: BatchFile, from offset: Int64 = 0, expecting expected: [SHA256Digest]? = nil) {
         self.file = file
+        self.offset = offset
         self.expected = expected
-        bytes = Array(repeating: 0, count: 2 * Self.readBytes)
+        bytes = Array(repeating: 0, count: 2 * Self.blockBytes)
     }
 
     /// The next line; nil at the end of the file.
@@ -77,9 +78,10 @@ struct LineBuffer {
         return place
     }
 
-    /// Reads all that is left and forgets it.
-    mutating func readToEnd() throws(BatchFileError) {
-        while !isAtEnd {
+    /// Reads as far as blocks are expected and forgets it.
+    mutating func readExpected() throws(BatchFileError) {
+        while let expected, blocks.count < expected.count {
+            guard !isAtEnd else { throw BatchFileError(.changed, path: file.path) }
             start = end
             try fill()
         }
@@ -105,15 +107,14 @@ struct LineBuffer {
             }
             (start, searched, end) = (0, searched - rest.lowerBound, rest.count)
         }
-        if bytes.count - end < Self.readBytes {
+        if bytes.count - end < Self.blockBytes {
             let wanted = min(
-                max(2 * bytes.count, end + Self.readBytes), file.limits.maximumLineBytes + 2 * Self.readBytes)
-            bytes.append(contentsOf: repeatElement(0, count: max(wanted, end + Self.readBytes) - bytes.count))
+                max(2 * bytes.count, end + Self.blockBytes), file.limits.maximumLineBytes + 2 * Self.blockBytes)
+            bytes.append(contentsOf: repeatElement(0, count: max(wanted, end + Self.blockBytes) - bytes.count))
         }
         let count = try readBlock()
-        if count < Self.readBytes { isAtEnd = true }
-        bytes.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[end..<end + count])) }
-        blocks.append(hash.finalize())
+        if count < Self.blockBytes { isAtEnd = true }
+        blocks.append(bytes.withUnsafeBytes { SHA256.hash(data: UnsafeRawBufferPointer(rebasing: $0[end..<end + count])) })
         if let expected, expected.count < blocks.count || expected[blocks.count - 1] != blocks[blocks.count - 1] {
             throw BatchFileError(.changed, path: file.path)
         }
@@ -127,7 +128,7 @@ struct LineBuffer {
         let (end, offset, descriptor) = (end, offset, file.descriptor)
         do {
             return try bytes.withUnsafeMutableBytes { buffer in
-                let block = UnsafeMutableRawBufferPointer(rebasing: buffer[end..<end + Self.readBytes])
+                let block = UnsafeMutableRawBufferPointer(rebasing: buffer[end..<end + Self.blockBytes])
                 var count = 0
                 while count < block.count {
                     let read = try descriptor.read(

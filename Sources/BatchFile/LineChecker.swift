@@ -51,6 +51,9 @@ struct LineChecker {
         scanner = JSONScanner(selecting: Self.paths, maximumDepth: limits.maximumDepth)
     }
 
+    /// Whether a `custom_id` was seen by both.
+    func sharesCustomID(with other: LineChecker) -> Bool { other.customIDs.keys.contains { customIDs[$0] != nil } }
+
     /// Judges line `number`, given without its line feed.
     mutating func check(_ text: Span<UInt8>, number: Int) -> Verdict {
         if Self.isBlank(text) { return .blank }

@@ -52,10 +52,10 @@ public struct RequestReader: Sendable {
     /// Passes over requests until `count` were.
     public mutating func skip(to count: Int) { place = max(place, min(count, index.count)) }
 
-    /// Reads what is behind the last request.
+    /// Reads what the check read behind the last request.
     ///
     /// - Throws: `changed` when the file is not what was checked.
-    public mutating func finish() throws(BatchFileError) { try buffer.readToEnd() }
+    public mutating func finish() throws(BatchFileError) { try buffer.readExpected() }
 
     private var entry: BatchIndex.Entry { index.entries[place - 1] }
 

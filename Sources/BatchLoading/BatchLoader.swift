@@ -53,15 +53,8 @@ package struct BatchLoader: Sendable {
         _ file: BatchFile, progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws -> BatchSummary {
         // Reading blocks and parsing takes its time: neither belongs on the loop of the database.
-        try await withTaskExecutorPreference(globalConcurrentExecutor) {
-            try await Self.summary(of: file, progress)
-        }
+        try await withTaskExecutorPreference(globalConcurrentExecutor) { try await file.check(progress: progress) }
     }
-
-    @concurrent
-    private static func summary(
-        of file: BatchFile, _ progress: @Sendable (Int64) -> Void
-    ) async throws -> BatchSummary { try file.validate(progress: progress) }
 
     /// Loads `file`, of which `check` returned `summary`, or the rest of it when a loader before this one was stopped.
     ///
@@ -154,7 +147,7 @@ package struct BatchLoader: Sendable {
     ///
     /// The tenant is compared by the database.
     private func digest(of summary: BatchSummary) -> String {
-        (summary.sha256 ?? "") + " priority=\(options.priority.rawValue)"
+        summary.index.digest + " priority=\(options.priority.rawValue)"
             + (options.skipsInvalid ? " skip-invalid" : "")
     }
 }

@@ -18,7 +18,6 @@ import Testing
         while let entry = try reader.next() { entries.append(entry) }
         let summary = try file.validate()
         #expect(summary.lines == entries.count { if case .line = $0 { true } else { false } })
-        #expect(summary.sha256 == reader.sha256)
         // The places the check found hold the same requests.
         var requests = file.requests(at: summary.index)
         var found: [BatchEntry] = []
@@ -231,7 +230,8 @@ import Testing
         let folder = try TemporaryFolder()
         let path = try folder.write("abc".utf8, to: "abc")
         let abc = try BatchFile(path: path).validate()
-        #expect(abc.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        // Of the one block it has.
+        #expect(abc.index.digest == "4f8b42c22dd3729b519ba6f68d2da7cc5b2d606d05daed5ad5128cc03e6c6358")
         var reports: [Int64] = []
         let content = (0..<20_000).map { Self.chat("\($0)", model: $0 % 3 == 0 ? "a" : "b") }.joined(separator: "\n")
         let summary = try BatchFile(path: folder.write(content.utf8)).validate { reports.append($0) }

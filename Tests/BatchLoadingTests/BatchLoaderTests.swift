@@ -42,6 +42,7 @@ struct BatchLoaderTests {
             let lead = try await corner.count("select value from sluice.setting where name = 'fair_lead_max'")
             let count = Int(lead) + 4_000
             // A tenant of its own: every burst of a tenant pulls its register back.
+            _ = try await corner.count("select sluice.put_tenant('long')::bigint")
             func loader(_ name: String) -> BatchLoader {
                 var options = BatchLoader.Options(name: name)
                 (options.tenant, options.chunkLines) = ("long", 2_000)

@@ -82,7 +82,7 @@ struct BatchProcessor: Service {
 
     private func load(_ work: BatchWork) async throws {
         let file = try await stored(work)
-        let summary = try await Self.summary(of: file)
+        let summary = try await file.check()
         let limits = try await queue.limits(of: work.tenant, key: work.key)
         try await pool.withConnection { connection in
             var options = BatchLoader.Options(name: work.name)
@@ -115,9 +115,6 @@ struct BatchProcessor: Service {
             }
         }
     }
-
-    @concurrent
-    private static func summary(of file: BatchFile) async throws -> BatchSummary { try file.validate() }
 
     private func problems(
         _ summary: BatchSummary, _ file: BatchFile, _ work: BatchWork, _ loader: BatchLoader

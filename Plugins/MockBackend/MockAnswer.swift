@@ -34,8 +34,8 @@ struct MockAnswer: Sendable {
         dimensions = configuration.embeddingDimensions
     }
 
-    /// The whole answer.
-    func body() -> [UInt8] {
+    /// The whole answer; with stamps, when it was made, in Unix microseconds.
+    func body(sentMicroseconds: Int? = nil) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(
             320 + model.count + (kind == .embedding ? inputs * (64 + dimensions * 10) : wordCount * 9)
@@ -81,7 +81,12 @@ struct MockAnswer: Sendable {
         }
         text.append(",\"total_tokens\":")
         text.appendDecimal(tokens.prompt + tokens.completion)
-        text.append("}}")
+        text.append("}")
+        if let sentMicroseconds {
+            text.append(",\"sent_us\":")
+            text.appendDecimal(sentMicroseconds)
+        }
+        text.append("}")
         return text
     }
 

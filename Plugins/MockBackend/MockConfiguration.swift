@@ -13,7 +13,7 @@ struct MockConfiguration: Sendable {
     var faults = MockRates<MockFault>()
     var leakBytes = 65_536
     var obeysMarkers = false
-    var stampsChunks = false
+    var stampsAnswers = false
     var startMilliseconds = 0
     var refuseStart: String?
     var health = ServiceHealth.State.well
@@ -60,7 +60,7 @@ struct MockConfiguration: Sendable {
             obeysMarkers = flag
         case "stamps":
             guard case .boolean(let flag) = value else { throw mistake(key, "must be true or false", value) }
-            stampsChunks = flag
+            stampsAnswers = flag
         case "start_ms": startMilliseconds = try integer(key, value, in: 0...600_000)
         case "refuse_start":
             guard case .string(let sentence) = value else { throw mistake(key, "must be a sentence", value) }

@@ -40,7 +40,7 @@ final class MockService: BackendService {
             if configuration.obeysMarkers, MockMarkers.areIn(bytes[scan.prompt]) { return .success(nil) }
             let answer = MockAnswer(scan, bytes, kind: head.kind, configuration)
             if head.isStreaming, head.kind != .embedding { return .success(nil) }
-            return .success(BackendResponse(body: answer.body(), tokens: answer.tokens))
+            return .success(BackendResponse(body: answer.body(sentMicroseconds: stamp), tokens: answer.tokens))
         }
         let response = try result.get()
         if response != nil { requests.add(1, ordering: .relaxed) }
@@ -60,7 +60,7 @@ final class MockService: BackendService {
             for word in 0..<plan.answer.wordCount {
                 try await pause(start + configuration.perToken * (word + 1) - .now, plan)
                 stream(
-                    plan.answer.chunk(word, sentMilliseconds: configuration.stampsChunks ? Self.milliseconds() : nil))
+                    plan.answer.chunk(word, sentMilliseconds: stamp.map { $0 / 1_000 }))
             }
             stream(plan.answer.lastChunk())
         } else {
@@ -71,7 +71,7 @@ final class MockService: BackendService {
             failures.add(1, ordering: .relaxed)
             throw failure
         }
-        let response = BackendResponse(body: plan.answer.body(), tokens: plan.answer.tokens)
+        let response = BackendResponse(body: plan.answer.body(sentMicroseconds: stamp), tokens: plan.answer.tokens)
         switch plan.fault {
         case .garbage: return BackendResponse(body: Array(response.body.prefix(response.body.count / 2)))
         case .doubleFinal: MockMischief.answer(request.head.callID, response)
@@ -83,11 +83,12 @@ final class MockService: BackendService {
         return response
     }
 
-    /// The time, in Unix milliseconds.
-    private static func milliseconds() -> Int {
+    /// The time, in Unix microseconds; nil when answers are not stamped.
+    private var stamp: Int? {
+        guard configuration.stampsAnswers else { return nil }
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
     }
 
     func health() -> ServiceHealth { ServiceHealth(configuration.health) }

@@ -25,7 +25,7 @@ extension BatchFile {
     func checkParts(
         _ count: Int, _ progress: @escaping @Sendable (Int64) -> Void
     ) async throws(BatchFileError) -> BatchSummary? {
-        let read = SharedCount()
+        let read = SharedCount(bound: size)
         let results = await withTaskGroup(of: (Int, Result<CheckedPart?, BatchFileError>).self) { group in
             for (number, range) in ranges(count).enumerated() {
                 group.addTask {
@@ -59,13 +59,17 @@ extension BatchFile {
 
 /// How much several readers have read.
 private final class SharedCount: Sendable {
+    /// What is told at most: two parts read the line on their border.
+    let bound: Int64
     private let total = Mutex<Int64>(0)
+
+    init(bound: Int64) { self.bound = bound }
 
     /// Adds to it and tells the sum.
     func add(_ bytes: Int64, _ tell: (Int64) -> Void) {
         total.withLock {
             $0 += bytes
-            tell($0)
+            tell(min($0, bound))
         }
     }
 }

@@ -114,7 +114,8 @@ struct LineBuffer {
         }
         let count = try readBlock()
         if count < Self.blockBytes { isAtEnd = true }
-        blocks.append(bytes.withUnsafeBytes { SHA256.hash(data: UnsafeRawBufferPointer(rebasing: $0[end..<end + count])) })
+        let block = end..<end + count
+        blocks.append(bytes.withUnsafeBytes { SHA256.hash(data: UnsafeRawBufferPointer(rebasing: $0[block])) })
         if let expected, expected.count < blocks.count || expected[blocks.count - 1] != blocks[blocks.count - 1] {
             throw BatchFileError(.changed, path: file.path)
         }

@@ -166,8 +166,9 @@ extension MockService {
         switch fault {
         case .crash: abort()
         case .segv:
+            // Whoever handles it goes on behind a signal that was only raised.
+            signal(SIGSEGV, SIG_DFL)
             raise(SIGSEGV)
-            _exit(139)
         case .hang: await MockMischief.hang()
         case .leak:
             MockMischief.leak(configuration.leakBytes)

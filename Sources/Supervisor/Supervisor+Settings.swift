@@ -34,7 +34,7 @@ extension Supervisor {
         /// Our own environment, of which workers get what `passedVariables` and `passedPrefixes` let through.
         package var environment: [String: String] = [:]
         /// Names of variables workers get.
-        package var passedVariables: Set = ["PATH", "HOME", "LANG", "TZ"]
+        package var passedVariables: Set = ["PATH", "HOME", "LANG", "TZ", "SWIFT_BACKTRACE"]
         /// Beginnings of names of variables workers get: settings of ours, and what libpq reads.
         package var passedPrefixes = ["SLUICE_", "PG"]
         /// When workers that ended are started again.
@@ -72,6 +72,8 @@ extension Supervisor {
             var passed = environment.filter { name, _ in
                 passedVariables.contains(name) || passedPrefixes.contains { name.hasPrefix($0) }
             }
+            // Swift's runtime would write a backtrace first, for seconds in which what the worker held does not run again.
+            passed["SWIFT_BACKTRACE"] = passed["SWIFT_BACKTRACE"] ?? "enable=no"
             passed["SLUICE_DATABASE_URL"] = conninfo
             passed["SLUICE_HOST"] = host
             if !backendDirectories.isEmpty { passed["SLUICE_BACKENDS"] = backendDirectories.joined(separator: ":") }

@@ -16,7 +16,8 @@ extension WorkerEnding {
             self.init(known.map { "exited: \($0)" } ?? "exited with status \(code)")
             exitStatus = code
             isOrderly = known == .drained
-            chargesJobs = known?.chargesJobs == true
+            // A status that is none of ours: the backend, or what it calls, ended the process.
+            chargesJobs = known?.chargesJobs ?? true
             isConfigurationFault = known?.isConfigurationFault == true
             if !isOrderly && !lastMessage.isEmpty { cause += ": \(lastMessage.prefix(300))" }
         case .signaled(let number):

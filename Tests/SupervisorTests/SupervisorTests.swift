@@ -175,6 +175,7 @@ struct SupervisorTests {
                 let text = try String(contentsOfFile: path, encoding: .utf8)
                 #expect(text.contains("SLUICE_DATABASE_URL=\(stage.url)"))
                 #expect(text.contains("PATH=/usr/bin:/bin"))
+                #expect(text.contains("SWIFT_BACKTRACE=enable=no"))
                 #expect(!text.contains("SECRET"))
             }
         }

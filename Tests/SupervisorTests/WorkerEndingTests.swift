@@ -18,10 +18,10 @@ struct WorkerEndingTests {
         #expect(ending.cause.hasPrefix("exited: \(exit)"))
     }
 
-    @Test func `an unknown status blames nobody`() {
+    @Test func `whoever ends the process with a status of its own is to blame`() {
         let ending = WorkerEnding(.exited(3), lastMessage: "no such thing")
         #expect(ending.cause == "exited with status 3: no such thing")
-        #expect(!ending.chargesJobs && !ending.isOrderly && !ending.isConfigurationFault)
+        #expect(ending.chargesJobs && !ending.isOrderly && !ending.isConfigurationFault)
     }
 
     @Test(arguments: [SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP])

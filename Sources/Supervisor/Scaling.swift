@@ -12,6 +12,11 @@ struct Scaling: Sendable {
     /// How often operators' queries are asked.
     private static let queryInterval = Duration.seconds(5)
 
+    /// Waiting jobs that `sluice.scaling_look` counts by itself.
+    private static let countLimit: Int32 = 5_000
+    /// How old the count of all waiting jobs may be.
+    private static let depthAge = Duration.seconds(10)
+
     let database: ConnectionConfiguration
     let epoch: Int64
     let interval: Duration
@@ -92,6 +97,10 @@ struct Scaling: Sendable {
             guard !declared.isEmpty else { return (since, lastJob) = (nil, nil) }
             await ask()
             let looks = try await queue.scalingLook(epoch: epoch, since: since, after: lastJob)
+            // More than a look counts: then the count that gateways keep stands for it, and is to be kept fresh.
+            if looks.contains(where: { $0.waitingCounts.reduce(0, +) >= Scaling.countLimit }) {
+                _ = try await queue.depths(notOlderThan: Scaling.depthAge)
+            }
             let free = try await queue.placedHosts().map { Int(($0.memory ?? 0) - $0.memoryUsed) }
             let orders = fleet.decide(looks, numbers: numbers, free: free)
             if let look = looks.first { (since, lastJob) = (look.taken, look.lastJob) }

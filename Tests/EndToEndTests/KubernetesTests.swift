@@ -27,7 +27,7 @@ struct KubernetesTests {
     @Test(arguments: [
         ("scaling.yaml", "pollingInterval: 5", "pollingIntervall: 5", "pollingIntervall is not in the schema"),
         ("scaling.yaml", "maxReplicaCount: 1000", "maxReplicaCount: many", "valid integer"),
-        ("scaling.yaml", "name: sluice-reader\n---", "name: other\n---", "names TriggerAuthentication sluice-reader"),
+        ("scaling.yaml", "name: sluice-reader\nspec", "name: other\nspec", "names TriggerAuthentication sluice-reader"),
         ("gateway.yaml", "containerPort: 8080", "containerPort: \"8080\"", "is not of type"),
         ("workers.yaml", "sluice/deployment: chat-v1\n    spec", "sluice/deployment: other\n    spec", "does not select"),
     ])

@@ -15,7 +15,7 @@ returns table (deployment_id int, arrivals int, ages_ms bigint[], counts int[], 
 set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 #variable_conflict use_column
 -- Cheap whatever waits: of each model and priority the first 256 in the order of claims are looked at one by one, and if there
--- are more they are counted up to 20,000; beyond that what sluice.queue_depths last counted stands for them.
+-- are more they are counted up to 5,000; beyond that what sluice.queue_depths last counted stands for them.
 declare
     v_now timestamptz := clock_timestamp();
     v_since timestamptz := coalesce(to_timestamp(p_since_ms / 1000.0), clock_timestamp() - interval '10 minutes');
@@ -69,9 +69,9 @@ begin
         into v_ids, v_ages, v_owners, v_batch from a;
         for v_level in 0..4 loop
             select count(*) into v_count from (select from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
-                order by r.key, r.id limit 20000) c;
+                order by r.key, r.id limit 5000) c;
             continue when v_count <= 256;
-            if v_count = 20000 then
+            if v_count = 5000 then
                 select greatest(v_count, least(coalesce(sum(q.waiting), 0), 1000000000))::int into v_count
                 from sluice.measured_depth q where q.model_id = v_model and q.priority = v_level;
             end if;

@@ -10,6 +10,8 @@ import Queue
 struct ScaledFleet: Sendable {
     /// How long a row of what was decided may be old although nothing changed.
     private static let freshness = Duration.seconds(10)
+    /// How often what was learned is written: it is some kilobytes, and a minute of it is no loss.
+    private static let memoryInterval = Duration.seconds(60)
     /// Over which time arrivals are averaged for what a warm worker is worth.
     private static let rateWindow = 3600.0
 
@@ -19,6 +21,7 @@ struct ScaledFleet: Sendable {
         var autoscaler: Autoscaler
         var cause = ""
         var writtenAt: Duration?
+        var rememberedAt: Duration?
         /// Arrivals per second, averaged.
         var rate = 0.0
         var lookedAt: Int64?
@@ -95,7 +98,12 @@ struct ScaledFleet: Sendable {
     }
 
     /// The orders were not written: all of it is said again.
-    mutating func refused() { for id in members.keys { members[id]?.writtenAt = nil } }
+    mutating func refused() {
+        for id in members.keys {
+            members[id]?.writtenAt = nil
+            members[id]?.rememberedAt = nil
+        }
+    }
 
     private mutating func order(_ look: ScalingLook, _ decision: ScalingDecision, isWarm: Bool) -> ScalingOrder? {
         guard var member = members[look.deployment] else { return nil }
@@ -105,6 +113,7 @@ struct ScaledFleet: Sendable {
         let hasChanged = decision.hasChanged && !stays && !(member.isWarm && decision.desired == 1)
         let isNews = hasChanged || cause != member.cause || stays != member.isWarm
         guard isNews || member.writtenAt.map({ now - $0 >= Self.freshness }) ?? true else { return nil }
+        let isForgettable = member.rememberedAt.map { now - $0 < Self.memoryInterval } ?? false
         let order = ScalingOrder(
             deployment: look.deployment, workers: Int32(stays ? 1 : decision.desired),
             hasChanged: hasChanged || stays != member.isWarm, cause: cause,
@@ -112,7 +121,8 @@ struct ScaledFleet: Sendable {
                 ? "1 worker stays warm: a start takes \((member.loadTime * 10).rounded() / 10) s, and the memory is free"
                 : decision.reason,
             inputs: JSONOutput.object(decision.inputs.map { .init($0.name, Self.number($0.value)) }).text,
-            memory: Self.text(of: member.autoscaler.memory))
+            memory: isForgettable ? nil : Self.text(of: member.autoscaler.memory))
+        if !isForgettable { member.rememberedAt = now }
         (member.cause, member.writtenAt, member.isWarm) = (cause, now, stays)
         members[look.deployment] = member
         return order
@@ -131,7 +141,8 @@ struct ScaledFleet: Sendable {
                     deployment: "\(look.deployment)", rate: member.rate, loadTime: member.loadTime, memory: memory,
                     isWarm: member.isWarm))
             // Its own worker is not in its way.
-            if look.ready + Int32(look.startingAges.count) > 0, let host = free.indices.max(by: { free[$0] < free[$1] }) {
+            if look.ready + Int32(look.startingAges.count) > 0, let host = free.indices.max(by: { free[$0] < free[$1] })
+            {
                 free[host] += memory
             }
         }

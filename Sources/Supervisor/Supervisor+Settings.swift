@@ -75,7 +75,8 @@ extension Supervisor {
         /// The labels as a JSON object.
         var labelsJSON: [UInt8] {
             var bytes: [UInt8] = []
-            JSONOutput.object(labels.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }).append(to: &bytes)
+            JSONOutput.object(labels.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }).append(
+                to: &bytes)
             return bytes
         }
 

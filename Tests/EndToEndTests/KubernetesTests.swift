@@ -6,7 +6,8 @@ import Testing
 
 /// The manifests in ops/kubernetes against the published schemas of Kubernetes and KEDA.
 struct KubernetesTests {
-    private static let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+    private static let root = FilePath(#filePath).removingLastComponent().removingLastComponent()
+        .removingLastComponent()
 
     private func check(_ folder: String) async throws -> (isGood: Bool, output: String) {
         let schemas = try #require(
@@ -29,7 +30,10 @@ struct KubernetesTests {
         ("scaling.yaml", "maxReplicaCount: 1000", "maxReplicaCount: many", "valid integer"),
         ("scaling.yaml", "name: sluice-reader\nspec", "name: other\nspec", "names TriggerAuthentication sluice-reader"),
         ("gateway.yaml", "containerPort: 8080", "containerPort: \"8080\"", "is not of type"),
-        ("workers.yaml", "sluice/deployment: chat-v1\n    spec", "sluice/deployment: other\n    spec", "does not select"),
+        (
+            "workers.yaml", "sluice/deployment: chat-v1\n    spec", "sluice/deployment: other\n    spec",
+            "does not select"
+        ),
     ])
     func `what they do not take is found`(file: String, good: String, bad: String, sentence: String) async throws {
         try await TemporaryFolder.with { folder in

@@ -52,7 +52,8 @@ import Testing
         try await eventually(what) {
             let left = try await count(
                 queue,
-                "select (select count(*) from sluice.worker where ended_at is null) + (select count(*) from sluice.worker_slot)")
+                "select (select count(*) from sluice.worker where ended_at is null) + (select count(*) from sluice.worker_slot)"
+            )
             return left == 0
         }
     }
@@ -61,7 +62,8 @@ import Testing
     private func expectNothingFailed(_ queue: RunningQueue) async throws {
         #expect(try await count(queue, "select count(*) from sluice.result where state <> 'succeeded'") == 0)
         #expect(
-            try await count(queue, "select count(*) from sluice.past_attempt where outcome not in ('released', 'worker_lost')")
+            try await count(
+                queue, "select count(*) from sluice.past_attempt where outcome not in ('released', 'worker_lost')")
                 == 0)
         #expect(try await queue.queue.invariantViolations().filter { $0.violations != 0 }.isEmpty)
     }
@@ -117,7 +119,8 @@ import Testing
                     try await allAnswered(queue, "the plateau goes on")
                 }
                 #expect(
-                    try await count(queue, "select count(*) from sluice.worker") < 6, "workers stay while there is work")
+                    try await count(queue, "select count(*) from sluice.worker") < 6, "workers stay while there is work"
+                )
                 try await isAtZero(queue, "the lull takes them all back")
                 let before = try await count(queue, "select count(*) from sluice.worker")
                 try await enqueue(queue, 300)
@@ -130,7 +133,8 @@ import Testing
             #expect(
                 try await count(
                     queue,
-                    "select count(*) from sluice.decisions where kind = 'scaled' and reason <> '' and inputs ? 'waiting'") >= 4)
+                    "select count(*) from sluice.decisions where kind = 'scaled' and reason <> '' and inputs ? 'waiting'"
+                ) >= 4)
             let cold = try await text(queue, "select (p50_seconds between 3 and 30)::text from sluice.cold_starts")
             #expect(cold == "true", "a start takes what its backend takes")
             #expect(try await text(queue, "select sluice.desired_workers('echo-1')::text") == "0")
@@ -154,7 +158,8 @@ import Testing
                 let lost = try #require(
                     try await text(queue, "select host from sluice.host_status where pid = \(process)"))
                 let orphans = try await queue.connection.query(
-                    Statement("orphans", "select pid from sluice.worker where host = $1::text and ended_at is null"), lost
+                    Statement("orphans", "select pid from sluice.worker where host = $1::text and ended_at is null"),
+                    lost
                 ).map { try $0.decode(0, as: Int32.self) }
                 #expect(!orphans.isEmpty)
                 let before = try await count(queue, "select count(*) from sluice.result")

@@ -69,10 +69,11 @@ struct FleetFileTests {
                 "min_workers": "0", "max_workers": "4", "scaler": "\"queue_delay\"", "idle_timeout_ms": "null",
             ])
         #expect(
-            try scaling("{workersMin: 1, workersMax: 3, scalerType: QUEUE_DELAY, scalerValue: 4, idleTimeout: 5.5}") == [
-                "min_workers": "1", "max_workers": "3", "scaler": "\"queue_delay\"", "objective_ms": "4000",
-                "idle_timeout_ms": "5500",
-            ])
+            try scaling("{workersMin: 1, workersMax: 3, scalerType: QUEUE_DELAY, scalerValue: 4, idleTimeout: 5.5}")
+                == [
+                    "min_workers": "1", "max_workers": "3", "scaler": "\"queue_delay\"", "objective_ms": "4000",
+                    "idle_timeout_ms": "5500",
+                ])
         #expect(
             try scaling("{scalerType: REQUEST_COUNT, scalerValue: 2.5}")
                 == ["scaler": "\"request_count\"", "per_worker": "2.5"])

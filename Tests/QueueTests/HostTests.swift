@@ -14,7 +14,9 @@ import Testing
     }
 
     /// Takes a host with a connection of its own.
-    private func host(_ corner: Corner, _ name: String, memory: Int64? = nil, labels: String = "{}") async throws -> Host {
+    private func host(_ corner: Corner, _ name: String, memory: Int64? = nil, labels: String = "{}") async throws
+        -> Host
+    {
         let own = try await corner.another()
         #expect(try await own.queue.takeHost(name))
         let incarnation = try await own.queue.hostStarted(
@@ -37,11 +39,13 @@ import Testing
             return Dictionary(
                 found.map {
                     ($0.deployment, "\($0.workers)/\($0.room)" + ($0.isReplacementRefused ? " refused" : ""))
-                }) { $1 }
+                }
+            ) { $1 }
         }
     }
 
-    @Test(.database(migrated: true)) func `a host has what it has memory for, until what ends has ended`() async throws {
+    @Test(.database(migrated: true)) func `a host has what it has memory for, until what ends has ended`() async throws
+    {
         let corner = try await Corner.open()
         let name = corner.deployment
         try await rule(corner, name, #"{"memory_per_worker": 100}"#)
@@ -79,7 +83,8 @@ import Testing
         #expect(try await host.look([name: 1]) == [name: "2/2"])
     }
 
-    @Test(.database(migrated: true)) func `without memory in the rule a host takes all, and one more while it replaces`()
+    @Test(.database(migrated: true))
+    func `without memory in the rule a host takes all, and one more while it replaces`()
         async throws
     {
         let corner = try await Corner.open()
@@ -133,7 +138,8 @@ import Testing
             try await code { _ = try await corner.queue.perform(.drainHost("none"), why: nil) } == .notFound)
     }
 
-    @Test(.database(migrated: true)) func `one supervisor keeps a host, and the one before it is refused`() async throws {
+    @Test(.database(migrated: true)) func `one supervisor keeps a host, and the one before it is refused`() async throws
+    {
         let corner = try await Corner.open()
         let first = try await host(corner, "h")
         let other = try await corner.another()

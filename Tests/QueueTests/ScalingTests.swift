@@ -18,7 +18,8 @@ import Testing
         let id: Int32 = try await corner.connection.value(
             "select id from sluice.deployment where name = '\(corner.deployment)'")
         return ScalingOrder(
-            deployment: id, workers: workers, hasChanged: changed, cause: "demand", reason: "\(workers) workers: a test",
+            deployment: id, workers: workers, hasChanged: changed, cause: "demand",
+            reason: "\(workers) workers: a test",
             inputs: #"{"waiting": 3}"#, memory: #"{"runTime": 1}"#)
     }
 
@@ -39,7 +40,8 @@ import Testing
         #expect(try await desired(corner) == 3)
         #expect(try await text(corner, "select why from sluice.audit order by id desc limit 1") == "a test")
         #expect(
-            try await scale("workersMin => 0, workersMax => 2, scalerType => 'REQUEST_COUNT', scalerValue => 4, idleTimeout => 5")
+            try await scale(
+                "workersMin => 0, workersMax => 2, scalerType => 'REQUEST_COUNT', scalerValue => 4, idleTimeout => 5")
                 == "\"\(name)\": 0 to 2 workers by request_count.")
         let rule = try await text(
             corner,
@@ -50,7 +52,8 @@ import Testing
         #expect(try await desired(corner) == 2)
         _ = try await scale("defaults => '{idle_timeout_ms, scaler}'")
         #expect(
-            try await text(corner, "select concat_ws(' ', scaler, coalesce(idle_timeout_ms::text, 'learned')) from sluice.scaling")
+            try await text(
+                corner, "select concat_ws(' ', scaler, coalesce(idle_timeout_ms::text, 'learned')) from sluice.scaling")
                 == "queue_delay learned")
         // A number somebody gives is meant.
         _ = try await scale("5")
@@ -58,7 +61,9 @@ import Testing
         #expect(try await text(corner, "select scaler from sluice.scaling_status") == "fixed")
         let revision = try await text(corner, "select revision::text from sluice.deployment")
         _ = try await scale("slots => 3")
-        #expect(try await text(corner, "select slots || ' ' || (revision > \(revision ?? "")) from sluice.deployment") == "3 true")
+        #expect(
+            try await text(corner, "select slots || ' ' || (revision > \(revision ?? "")) from sluice.deployment")
+                == "3 true")
     }
 
     @Test(
@@ -77,7 +82,10 @@ import Testing
             (#"{"spread": "evenly"}"#, "Workers are spread by spread, pack or external."),
             (#"{"schedule": [{"minutes": "* * *"}]}"#, "\"* * *\" is no pattern of minutes"),
             (#"{"schedule": [{"minutes": "* 8-25 * * *"}]}"#, "\"8-25\" is no field 2 of a pattern of minutes."),
-            (#"{"schedule": [{"minutes": "* * * * *", "min_workers": 2, "max_workers": 1}]}"#, "The bounds of a window"),
+            (
+                #"{"schedule": [{"minutes": "* * * * *", "min_workers": 2, "max_workers": 1}]}"#,
+                "The bounds of a window"
+            ),
             (#"{"scalerType": "OTHER"}"#, "scalerType is QUEUE_DELAY or REQUEST_COUNT."),
             ("[]", "Give the rule as an object"),
         ])
@@ -108,7 +116,8 @@ import Testing
     {
         let corner = try await Corner.open()
         _ = try await corner.queue.perform(
-            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)), why: nil)
+            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)),
+            why: nil)
         let epoch = try await corner.queue.leadFleet(as: "one")
         try await corner.queue.putDesired(epoch: epoch, [try await order(corner, 3)])
         #expect(try await desired(corner) == 3)
@@ -130,7 +139,8 @@ import Testing
         let late = try await order(corner, 2)
         #expect(try await code { try await corner.queue.putDesired(epoch: epoch, [late]) } == .superseded)
         #expect(
-            try await code { _ = try await corner.queue.scalingLook(epoch: epoch, since: nil, after: nil) } == .superseded)
+            try await code { _ = try await corner.queue.scalingLook(epoch: epoch, since: nil, after: nil) }
+                == .superseded)
         #expect(try await corner.queue.scalingLook(epoch: next, since: nil, after: nil).count == 1)
         // What is drained has none.
         _ = try await corner.queue.perform(.drain(corner.deployment, force: true), why: nil)
@@ -141,7 +151,8 @@ import Testing
         let corner = try await Corner.open()
         _ = try await corner.queue.perform(
             .scaleBy(
-                corner.deployment, slots: 2, rule: Array(#"{"min_workers": 0, "max_workers": 4, "batch_scales": false}"#.utf8)),
+                corner.deployment, slots: 2,
+                rule: Array(#"{"min_workers": 0, "max_workers": 4, "batch_scales": false}"#.utf8)),
             why: nil)
         let epoch = try await corner.queue.leadFleet(as: "one")
         func look(_ last: ScalingLook?) async throws -> ScalingLook {
@@ -170,7 +181,8 @@ import Testing
         _ = try await corner.queue.workerEnded(other, orderly: false, cause: "a test")
         #expect(try await look(done).startsFailed == 1)
         let starts = try await text(
-            corner, "select host || ' ' || starts || ' ' || failed || ' ' || (p50_seconds >= 0) from sluice.cold_starts")
+            corner, "select host || ' ' || starts || ' ' || failed || ' ' || (p50_seconds >= 0) from sluice.cold_starts"
+        )
         #expect(starts == "test 1 1 true")
     }
 
@@ -185,7 +197,9 @@ import Testing
         let epoch = try await corner.queue.leadFleet(as: "one")
         try await corner.enqueue(1_000)
         func waiting() async throws -> [Int32] {
-            try await corner.queue.scalingLook(epoch: epoch, since: nil, after: nil).map { $0.waitingCounts.reduce(0, +) }
+            try await corner.queue.scalingLook(epoch: epoch, since: nil, after: nil).map {
+                $0.waitingCounts.reduce(0, +)
+            }
         }
         let halves = try await waiting()
         #expect(halves.allSatisfy { 450...550 ~= $0 } && 1_000...1_010 ~= halves.reduce(0, +), "\(halves)")
@@ -199,7 +213,8 @@ import Testing
     @Test(.database(migrated: true)) func `a look reads so many rows at most, whatever waits`() async throws {
         let corner = try await Corner.open()
         _ = try await corner.queue.perform(
-            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)), why: nil)
+            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)),
+            why: nil)
         let epoch = try await corner.queue.leadFleet(as: "one")
         for _ in 0..<6 { try await corner.enqueue(10_000) }
         try await corner.connection.execute(script: "select sluice.queue_depths(0)")

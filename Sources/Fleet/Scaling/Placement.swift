@@ -111,7 +111,8 @@ extension Placement {
                 return book(slot, at: best)
             }
             // Where enough is about to become free it only has to wait.
-            if let next = allowed.first(where: { free(hosts[$0]) + leaving[hosts[$0].name, default: 0] >= slot.memory }) {
+            if let next = allowed.first(where: { free(hosts[$0]) + leaving[hosts[$0].name, default: 0] >= slot.memory })
+            {
                 leaving[hosts[next].name, default: 0] -= slot.memory
                 return
             }

@@ -38,9 +38,12 @@ package enum WarmSet {
         var free = free
         var chosen: Set<String> = []
         // What never comes is worth nothing.
-        for candidate in candidates.filter({ $0.worth > 0 }).sorted(by: { ($1.worth, $0.deployment) < ($0.worth, $1.deployment) }) {
+        for candidate in candidates.filter({ $0.worth > 0 }).sorted(by: {
+            ($1.worth, $0.deployment) < ($0.worth, $1.deployment)
+        }) {
             // The host it fills most, so that large ones stay free for large ones.
-            guard let host = free.indices.filter({ free[$0] >= candidate.memory }).min(by: { free[$0] < free[$1] }) else {
+            guard let host = free.indices.filter({ free[$0] >= candidate.memory }).min(by: { free[$0] < free[$1] })
+            else {
                 continue
             }
             free[host] -= candidate.memory

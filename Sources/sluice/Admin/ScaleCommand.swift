@@ -89,7 +89,8 @@ struct ScalingOptions: ParsableArguments {
     var hostLabels: String?
     @Flag(inversion: .prefixedNo, help: "Whether one may stay, in memory nobody wants, when there is nothing to do.")
     var preload: Bool?
-    @Option(name: .customLong("default"), help: "A word of the rule that is to have its default again; may be repeated.")
+    @Option(
+        name: .customLong("default"), help: "A word of the rule that is to have its default again; may be repeated.")
     var defaults: [String] = []
 
     /// A duration such as `20s`.

@@ -21,7 +21,8 @@ struct SupervisorOptions: ParsableArguments {
 
     @Option(
         name: .customLong("label"),
-        help: ArgumentHelp("What rules of scaling may ask of a host, such as gpu=a100; may be repeated.", valueName: "name=value"))
+        help: ArgumentHelp(
+            "What rules of scaling may ask of a host, such as gpu=a100; may be repeated.", valueName: "name=value"))
     var labels: [Label] = []
 
     @OptionGroup var backends: BackendOptions

@@ -84,7 +84,8 @@ struct StatusReport {
     private var json: JSONOutput {
         [
             "deployments": .array(deployments.json), "traffic": .array(traffic.json),
-            "scaling": .array(scaling.json), "hosts": .array(hosts.json), "workers": .array(workers.json), "batches": .array(batches.json), "decisions": .array(decisions.json),
+            "scaling": .array(scaling.json), "hosts": .array(hosts.json), "workers": .array(workers.json),
+            "batches": .array(batches.json), "decisions": .array(decisions.json),
         ]
     }
 
@@ -155,7 +156,9 @@ struct StatusReport {
             .init("why", key: "reason", canShrink: true),
         ])
         for row in rows {
-            func count(_ column: Int) throws(PostgresError) -> Cell { .count(Int64(try row.decode(column, as: Int32.self))) }
+            func count(_ column: Int) throws(PostgresError) -> Cell {
+                .count(Int64(try row.decode(column, as: Int32.self)))
+            }
             table.append([
                 .text(try row.decode(0)), try count(1), try count(2), try count(3), try count(4),
                 .text(try row.decode(5)), .word(try row.decode(6)), .text(try row.decode(7)),

@@ -38,7 +38,9 @@ struct PlacementTests {
         func held(_ id: Int64, _ priority: Int, _ memory: Int = 10) -> Slot {
             Slot(id: id, deployment: "p\(priority)", memory: memory, priority: priority, hosts: ["a"], host: "a")
         }
-        let slots = [held(1, 5), held(2, 0), held(3, 0), Slot(id: 4, deployment: "h", memory: 15, priority: 3, hosts: ["a"])]
+        let slots = [
+            held(1, 5), held(2, 0), held(3, 0), Slot(id: 4, deployment: "h", memory: 15, priority: 3, hosts: ["a"]),
+        ]
         let plan = Placement.plan(hosts: [host("a", 30, used: 30)], slots: slots)
         #expect(plan.givenUp.keys.sorted() == [2, 3] && plan.offers.isEmpty)
         #expect(plan.givenUp[2] == "a worker on a makes room for h, whose priority 3 is above 0")
@@ -58,7 +60,9 @@ struct PlacementTests {
     ) {
         var generator = SeededGenerator(seed: seed)
         let names = (0..<Int.random(in: 1...4, using: &generator)).map { "h\($0)" }
-        var hosts = names.map { host($0, Bool.random(using: &generator) ? Int.random(in: 0...100, using: &generator) : nil) }
+        var hosts = names.map {
+            host($0, Bool.random(using: &generator) ? Int.random(in: 0...100, using: &generator) : nil)
+        }
         var slots: [Slot] = []
         for id in 1...Int64(Int.random(in: 1...30, using: &generator)) {
             var slot = Slot(
@@ -90,7 +94,8 @@ struct PlacementTests {
             #expect(victim?.host != nil && victim?.isGivingUp == false)
             #expect(slots.contains { $0.host == nil && $0.priority > victim?.priority ?? .max })
         }
-        for slot in slots where slot.host == nil && plan.offers[slot.id] == nil && plan.unplaced[slot.deployment] == nil {
+        for slot in slots where slot.host == nil && plan.offers[slot.id] == nil && plan.unplaced[slot.deployment] == nil
+        {
             #expect(
                 slots.contains { $0.isGivingUp || plan.givenUp[$0.id] != nil },
                 "\(slot) neither has a host, nor waits for one, nor is said to have none")

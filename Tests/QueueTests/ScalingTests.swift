@@ -129,6 +129,16 @@ import Testing
         #expect(try await corner.queue.scaledDeployments().map(\.memory) == [#"{"runTime": 1}"#])
         try await corner.queue.putDesired(epoch: epoch, [try await order(corner, 0)])
         #expect(try await desired(corner) == 0)
+        // A window may allow more, or ask for less, than holds outside it: which is open the controller knows.
+        let windows = #"{"min_workers": 2, "schedule": [{"minutes": "* * * * *", "min_workers": 1, "max_workers": 9}]}"#
+        _ = try await corner.queue.perform(.scaleBy(corner.deployment, slots: nil, rule: Array(windows.utf8)), why: nil)
+        #expect(try await desired(corner) == 1)
+        try await corner.queue.putDesired(epoch: epoch, [try await order(corner, 12)])
+        #expect(try await desired(corner) == 9)
+        _ = try await corner.queue.perform(
+            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "schedule": null}"#.utf8)),
+            why: nil)
+        try await corner.queue.putDesired(epoch: epoch, [try await order(corner, 0)])
         // Without a worker nobody would see that it is well again.
         try await corner.connection.execute(
             script: """

@@ -48,16 +48,19 @@ comment on function sluice.put_model is 'Adds a model, or changes its limits.';
 create or replace function sluice.desired_count(p_deployment sluice.deployment) returns int language plpgsql stable as $$
 declare
     v_rule sluice.scaling;
+    v_least int;
+    v_most int;
     v_count int;
 begin
     if p_deployment.state = 'draining' then return 0; end if;
     select * into v_rule from sluice.scaling s where s.deployment_id = p_deployment.id;
     if v_rule.min_workers is null then return p_deployment.workers; end if;
-    -- Windows of the schedule may lie above the bounds outside them: the controller knows which is open.
-    select greatest(v_rule.max_workers, max((w ->> 'max_workers')::int), max((w ->> 'min_workers')::int)) into v_count
+    -- Windows of the schedule may lie beyond the bounds outside them: the controller knows which is open.
+    select least(v_rule.min_workers, min((w ->> 'min_workers')::int)),
+        greatest(v_rule.max_workers, max((w ->> 'max_workers')::int), max((w ->> 'min_workers')::int)) into v_least, v_most
     from jsonb_array_elements(v_rule.schedule) w;
-    v_count := least(greatest(v_rule.min_workers, coalesce((select e.workers from sluice.desired e
-        where e.deployment_id = p_deployment.id), 0)), greatest(v_rule.max_workers, v_count));
+    v_count := least(greatest(v_least, coalesce((select e.workers from sluice.desired e
+        where e.deployment_id = p_deployment.id), v_rule.min_workers)), v_most);
     -- Without a worker nothing would show that it is well again.
     if v_count = 0 and v_rule.max_workers > 0 and exists (select from sluice.deployment_health h
         where h.deployment_id = p_deployment.id and h.breaker in ('open', 'probing', 'ramping')) then

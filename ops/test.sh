@@ -13,6 +13,10 @@ if [ -n "${SLUICE_LLAMA:-}" ] && minilm=$(ops/minilm.sh); then export SLUICE_MIN
 SLUICE_CLIENTS=$(ops/clients.sh)
 export SLUICE_CLIENTS
 
+# The published schemas of Kubernetes and KEDA, to check ops/kubernetes against.
+SLUICE_SCHEMAS=$(ops/schemas.sh)
+export SLUICE_SCHEMAS
+
 # Each end-to-end test starts a service, workers and clients: more than a few at a time only wait for each other.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-6}
 

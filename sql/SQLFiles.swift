@@ -25,6 +25,7 @@ package enum SQLFiles {
         Migration(version: 11, name: "0011_controller", sql: PackageResources._011_controller_sql),
         Migration(version: 12, name: "0012_batch_orders", sql: PackageResources._012_batch_orders_sql),
         Migration(version: 13, name: "0013_database_life", sql: PackageResources._013_database_life_sql),
+        Migration(version: 14, name: "0014_scaling", sql: PackageResources._014_scaling_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -49,6 +50,9 @@ package enum SQLFiles {
         ("fleet", PackageResources.fleet_sql),
         ("controller", PackageResources.controller_sql),
         ("rollouts", PackageResources.rollouts_sql),
+        ("hosts", PackageResources.hosts_sql),
+        ("scaling", PackageResources.scaling_sql),
+        ("scaling_look", PackageResources.scaling_look_sql),
         ("roles", PackageResources.roles_sql),
         ("invariants", PackageResources.invariants_sql),
     ]

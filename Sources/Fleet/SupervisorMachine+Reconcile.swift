@@ -9,11 +9,11 @@ extension SupervisorMachine {
                 &actions)
         }
         if isShuttingDown { return drainAll(at: now, &actions) }
-        switch leadership {
+        switch tenure {
         case .none: return
         case .superseded(let since):
             if since + graces.succession <= now { drainAll(at: now, &actions) }
-        case .leading:
+        case .keeping:
             guard let wanted else { return }
             for want in wanted { reconcile(want, at: now, &actions) }
             let known = Set(wanted.map(\.deployment))
@@ -39,8 +39,8 @@ extension SupervisorMachine {
             }
         }
         guard !isShuttingDown else { return next }
-        switch leadership {
-        case .leading: for gate in gates.values { consider(gate.opens) }
+        switch tenure {
+        case .keeping: for gate in gates.values { consider(gate.opens) }
         case .superseded(let since): if !processes.isEmpty { consider(since + graces.succession) }
         case .none: break
         }
@@ -74,8 +74,14 @@ extension SupervisorMachine {
         }
         guard (gates[want.deployment]?.opens ?? .zero) <= now else { return }
         var missing = want.workers - live.count
-        if missing == 0, !old.isEmpty, !isLoading { missing = 1 }
-        let room = want.workers + 1 - all.count
+        if missing == 0, let oldest = old.first, !isLoading {
+            if want.isReplacementRefused {
+                if all.count == live.count { drain(oldest, at: now, &actions) }
+                return
+            }
+            missing = 1
+        }
+        let room = want.room - all.count
         for _ in 0..<max(0, min(missing, room)) {
             let child = newChild()
             processes[child] = Process(deployment: want.deployment, revision: want.revision, since: now)

@@ -8,8 +8,8 @@
 /// - *draining*: told to end. Left by `exited`, or when the grace has passed: it is killed.
 /// - *killed*. Left by `exited` only.
 ///
-/// The number of children of a deployment, those that drain included, never exceeds what is wanted by more than one at the
-/// moment of a spawn: one extra while an old revision is replaced, or while another still drains.
+/// The number of children of a deployment, those that drain included, never exceeds the room there is for them at the moment
+/// of a spawn. While an old revision is replaced there is one extra if there is room, else the old one goes first.
 package struct SupervisorMachine: Sendable {
     /// Names a child. Never used twice.
     package typealias Child = Int
@@ -22,12 +22,38 @@ package struct SupervisorMachine: Sendable {
         package var workers: Int
         /// What their revision should be.
         package var revision: Int32
+        /// How many processes there may be, those that still end included: what the host has memory for.
+        package var room: Int
+        /// Whether there is no memory for one more while a new revision takes over: then the old one ends first.
+        package var isReplacementRefused: Bool
 
         /// `workers` workers of `deployment` at `revision`.
-        package init(deployment: String, workers: Int, revision: Int32) {
+        ///
+        /// - Parameter room: nil for one more than `workers`.
+        package init(
+            deployment: String, workers: Int, revision: Int32, room: Int? = nil, isReplacementRefused: Bool = false
+        ) {
             self.deployment = deployment
             self.workers = workers
             self.revision = revision
+            self.room = room ?? workers + 1
+            self.isReplacementRefused = isReplacementRefused
+        }
+    }
+
+    /// How many processes of a deployment there are.
+    package struct Count: Sendable, Hashable {
+        /// The deployment's name.
+        package var deployment: String
+        /// Those included that are being started or ended.
+        package var children: Int
+        /// Whether some are of an older revision than is wanted, and stay until there is a new one.
+        package var isReplacing: Bool
+
+        package init(deployment: String, children: Int, isReplacing: Bool) {
+            self.deployment = deployment
+            self.children = children
+            self.isReplacing = isReplacing
         }
     }
 
@@ -45,13 +71,13 @@ package struct SupervisorMachine: Sendable {
         case exited(Child, WorkerEnding)
         /// The child uses more memory than it may.
         case exceededMemory(Child, bytes: Int)
-        /// This supervisor leads.
-        case becameLeader
-        /// It cannot say any more whether it leads: the database is away. Nothing is started or replaced meanwhile, and
+        /// This supervisor keeps the host: what is wanted of the host is for it to do.
+        case tookHost
+        /// It cannot say any more whether it keeps the host: the database is away. Nothing is started or replaced meanwhile, and
         /// what runs goes on: workers outlive the absence of the database.
-        case lostLeadership
-        /// Another supervisor leads. When that stays so for `Graces.succession`, this one's children are drained.
-        case sawAnotherLeader
+        case lostHost
+        /// Another supervisor keeps this host. When that stays so for `Graces.succession`, this one's children are drained.
+        case sawAnotherKeeper
         /// End everything.
         case shutdownRequested
         /// Time passed; see `Action.wake`.
@@ -78,7 +104,7 @@ package struct SupervisorMachine: Sendable {
     package struct Graces: Sendable, Hashable {
         /// From the request to drain to the kill. Longer than the worker's own drain grace.
         package var drain = Duration.seconds(35)
-        /// How long another supervisor has to lead before this one gives up its children.
+        /// How long another supervisor has to keep the host before this one gives up its children.
         package var succession = Duration.seconds(10)
 
         /// The defaults.
@@ -122,22 +148,22 @@ package struct SupervisorMachine: Sendable {
         var heldUntil = Duration.zero
     }
 
-    enum Leadership: Hashable {
+    enum Tenure: Hashable {
         case none
-        case leading
+        case keeping
         case superseded(since: Duration)
     }
 
     let restarts: RestartPolicy
     let graces: Graces
-    var leadership = Leadership.none
+    var tenure = Tenure.none
     var isShuttingDown = false
     var wanted: [Wanted]?
     var processes: [Child: Process] = [:]
     var gates: [String: Gate] = [:]
     private var lastChild: Child = 0
 
-    /// A machine without children that does not lead.
+    /// A machine without children that does not keep the host.
     package init(restarts: RestartPolicy = RestartPolicy(), graces: Graces = Graces()) {
         self.restarts = restarts
         self.graces = graces
@@ -148,6 +174,16 @@ package struct SupervisorMachine: Sendable {
 
     /// The children there are, those included that are being started or ended.
     package var children: [Child] { processes.keys.sorted() }
+
+    /// The children by deployment, for who knows how much memory there is.
+    package var counts: [Count] {
+        let revisions = Dictionary((wanted ?? []).map { ($0.deployment, $0.revision) }) { $1 }
+        return Dictionary(grouping: processes.values, by: \.deployment).sorted { $0.key < $1.key }.map { name, all in
+            Count(
+                deployment: name, children: all.count,
+                isReplacing: all.contains { $0.isLive && revisions[name] != nil && $0.revision != revisions[name] })
+        }
+    }
 
     /// Takes in what happened at `now` (since any fixed start, never going back) and says what to do.
     package mutating func handle(
@@ -170,11 +206,11 @@ package struct SupervisorMachine: Sendable {
             }
         case .exceededMemory(let child, let bytes):
             kill(child, "used \(bytes >> 20) MiB of memory, more than it may", chargesJobs: true, &actions)
-        case .becameLeader: leadership = .leading
-        case .lostLeadership: leadership = .none
-        case .sawAnotherLeader:
-            if case .superseded = leadership { break }
-            leadership = .superseded(since: now)
+        case .tookHost: tenure = .keeping
+        case .lostHost: tenure = .none
+        case .sawAnotherKeeper:
+            if case .superseded = tenure { break }
+            tenure = .superseded(since: now)
         case .shutdownRequested: isShuttingDown = true
         case .ticked: break
         }

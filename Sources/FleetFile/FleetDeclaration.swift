@@ -41,6 +41,8 @@ package struct FleetDeclaration: Sendable, Hashable {
         package var weight: Int32?
         /// 0 to 100; the lowest that serves has all the traffic under the strategy `priority`.
         package var tier: Int32?
+        /// What `sluice.set_scaling` takes: JSON values by name, as PostgreSQL prints them.
+        package var scaling: [String: String] = [:]
 
         package init(_ name: String) { self.name = name }
     }

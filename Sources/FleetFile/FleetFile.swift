@@ -10,6 +10,7 @@ internal import Yams
 ///             backend: local
 ///             config: {model: /models/a.gguf}
 ///             workers: 2
+///             scaling: {min_workers: 0, max_workers: 4, objective_ms: 20000}
 ///             weight: 100
 package enum FleetFile {
     /// The largest file that is read, in bytes.
@@ -95,6 +96,10 @@ extension FleetFile {
         append("version", deployment.version.map(word))
         append("weight", deployment.weight.map(number))
         append("tier", deployment.tier.map(number))
+        if !deployment.scaling.isEmpty {
+            let scaling = deployment.scaling.sorted { $0.key < $1.key }
+            append("scaling", Node(scaling.map { (word($0.key), JSONNode.node(of: $0.value)) }))
+        }
         return Node(pairs)
     }
 }

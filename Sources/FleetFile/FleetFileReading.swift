@@ -73,7 +73,7 @@ struct FleetFileReading {
         deployment.line = line
         let keys = section(
             node, "deployment \"\(name)\"",
-            ["backend", "config", "workers", "slots", "version", "weight", "tier"])
+            ["backend", "config", "workers", "slots", "version", "weight", "tier", "scaling"])
         deployment.backend = text(keys, "backend")
         if let config = keys["config"] {
             if case .mapping = config {
@@ -87,7 +87,38 @@ struct FleetFileReading {
         deployment.version = text(keys, "version")
         deployment.weight = number(keys, "weight", 0...10_000)
         deployment.tier = number(keys, "tier", 0...100)
+        if let scaling = keys["scaling"] {
+            for (name, value, _) in named(scaling, "scaling") { deployment.scaling[name] = json(value) }
+            deployment.scaling = plain(deployment.scaling, scaling)
+        }
         return deployment
+    }
+}
+
+// MARK: Scaling
+
+extension FleetFileReading {
+    /// `scaling` with RunPod's names as the words they mean, as `sluice.plain_scaling` does it.
+    private mutating func plain(_ scaling: [String: String], _ node: Node) -> [String: String] {
+        var plain = scaling
+        func milliseconds(_ name: String) -> String? {
+            guard let text = plain.removeValue(forKey: name) else { return nil }
+            guard let seconds = Double(text), 0...86_400 ~= seconds else {
+                note(node, "\(name) is a number of seconds, 0 to 86400.")
+                return nil
+            }
+            return String(Int((seconds * 1000).rounded()))
+        }
+        if let least = plain.removeValue(forKey: "workersMin") { plain["min_workers"] = least }
+        if let most = plain.removeValue(forKey: "workersMax") { plain["max_workers"] = most }
+        if let type = plain.removeValue(forKey: "scalerType") { plain["scaler"] = type.lowercased() }
+        if plain["scaler"] == "\"request_count\"" {
+            if let value = plain.removeValue(forKey: "scalerValue") { plain["per_worker"] = value }
+        } else if let objective = milliseconds("scalerValue") {
+            plain["objective_ms"] = objective
+        }
+        if let idle = milliseconds("idleTimeout") { plain["idle_timeout_ms"] = idle }
+        return plain
     }
 }
 

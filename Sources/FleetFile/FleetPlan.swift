@@ -26,6 +26,8 @@ package struct FleetPlan: Sendable, Hashable {
         /// With everything `sluice.put_deployment` takes.
         case putDeployment(FleetDeclaration.Deployment, model: String)
         case setTier(deployment: String, Int32)
+        /// A JSON object.
+        case setScaling(deployment: String, String)
         case setWeights(model: String, [String: Int32])
         case setStrategy(model: String, String)
         /// A JSON object.
@@ -134,6 +136,22 @@ package struct FleetPlan: Sendable, Hashable {
         if let tier = declared.tier, compare(subject, "tier", current?.tier, tier) {
             steps.append(.setTier(deployment: declared.name, tier))
         }
+        if let object = changed(subject, "scaling", from: current?.scaling ?? [:], to: declared.scaling) {
+            steps.append(.setScaling(deployment: declared.name, object))
+        }
+    }
+
+    /// The members of `declared` that are not as they are, as a JSON object; null is the default again. Nil: none.
+    private mutating func changed(
+        _ subject: String, _ key: String, from current: [String: String], to declared: [String: String]
+    ) -> String? {
+        let changed = declared.filter { name, value in
+            let known = current[name]
+            return value == "null" ? known != nil : known != value
+        }.sorted { $0.key < $1.key }
+        guard !changed.isEmpty else { return nil }
+        for (name, value) in changed { compare(subject, "\(key).\(name)", current[name], value) }
+        return "{\(changed.map { "\(JSONNode.quoted($0.key)): \($0.value)" }.joined(separator: ", "))}"
     }
 
     /// How the traffic is divided. The strategy last: setting weights makes them count.
@@ -167,16 +185,9 @@ package struct FleetPlan: Sendable, Hashable {
         {
             steps.append(.setStrategy(model: declared.name, strategy))
         }
-        let policy = declared.policy.filter { name, value in
-            let known = current?.policy[name]
-            return value == "null" ? known != nil : known != value
+        if let object = changed(subject, "policy", from: current?.policy ?? [:], to: declared.policy) {
+            steps.append(.setPolicy(model: declared.name, object))
         }
-        guard !policy.isEmpty else { return }
-        for (name, value) in policy.sorted(by: { $0.key < $1.key }) {
-            compare(subject, "policy.\(name)", current?.policy[name], value)
-        }
-        let members = policy.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }
-        steps.append(.setPolicy(model: declared.name, "{\(members.joined(separator: ", "))}"))
     }
 
     /// Notes that `key` is to be different; whether it is.

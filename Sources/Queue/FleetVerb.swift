@@ -17,6 +17,13 @@ package enum FleetVerb: Sendable {
     case swap(old: String, new: String, force: Bool)
     /// How many workers a deployment should have, 0 to 1,000.
     case scale(String, workers: Int32)
+    /// By which rule a deployment's number of workers follows its work: UTF-8 JSON, an object of what
+    /// `sluice.set_scaling` knows; and how many jobs a worker runs at a time, 1 to 4,096 (nil: as it is).
+    case scaleBy(String, slots: Int32?, rule: [UInt8])
+    /// Takes a host out: others get its slots, its workers finish what they hold.
+    case drainHost(String)
+    /// Lets a host that was drained claim slots again.
+    case restoreHost(String)
     /// Weights of a model's deployments: UTF-8 JSON, an object of whole numbers from 0 to 10,000 by name.
     case setWeights(model: String, weights: [UInt8])
     /// How a model's traffic is divided: a word of `sluice.routing_strategy`.
@@ -88,6 +95,11 @@ extension FleetVerb {
         case .resume: Statement("resume", "select sluice.resume($1::text, why => $2::text)")
         case .swap: Statement("swap", "select sluice.swap($1::text, $2::text, force => $3::boolean, why => $4::text)")
         case .scale: Statement("scale", "select sluice.scale($1::text, $2::int, why => $3::text)")
+        case .scaleBy:
+            Statement(
+                "scale_by", "select sluice.scale($1::text, slots => $2::int, rule => $3::json::jsonb, why => $4::text)")
+        case .drainHost: Statement("drain_host", "select sluice.drain_host($1::text, why => $2::text)")
+        case .restoreHost: Statement("restore_host", "select sluice.restore_host($1::text, why => $2::text)")
         case .setWeights:
             Statement("set_weights", "select sluice.set_weights($1::text, $2::json::jsonb, why => $3::text)")
         case .setStrategy:
@@ -122,7 +134,7 @@ extension FleetVerb {
             parameters.append(name)
             parameters.append(flag)
         case .pause(let name), .resume(let name), .promote(let name), .rollback(let name), .pauseRollout(let name),
-            .resumeRollout(let name):
+            .resumeRollout(let name), .drainHost(let name), .restoreHost(let name):
             parameters.append(name)
         case .rollout(let name, let baseline, let gates):
             parameters.append(name)
@@ -135,6 +147,10 @@ extension FleetVerb {
         case .scale(let name, let number), .setTier(let name, let number):
             parameters.append(name)
             parameters.append(number)
+        case .scaleBy(let name, let slots, let rule):
+            parameters.append(name)
+            parameters.append(slots)
+            parameters.append(JSONText(rule))
         case .setWeights(let model, let json), .setPolicy(let model, let json):
             parameters.append(model)
             parameters.append(JSONText(json))

@@ -10,6 +10,7 @@ extension SupervisorSettings {
         try sources.read("supervisor.backoff_minimum", into: &backoffMinimum)
         try sources.read("supervisor.backoff_maximum", into: &backoffMaximum)
         try sources.read("supervisor.memory_limit", into: &memoryLimit)
+        try sources.read("supervisor.host_memory", into: &hostMemory)
     }
 
     func problems(into problems: inout Problems) {
@@ -30,5 +31,7 @@ extension SupervisorSettings {
         problems.require(backoffMaximum <= .seconds(3_600), "supervisor.backoff_maximum", "must be at most 1h")
         problems.require(
             (memoryLimit?.bytes ?? .max) >= 16 << 20, "supervisor.memory_limit", "must be at least 16MiB")
+        problems.require(
+            (hostMemory?.bytes ?? .max) >= 16 << 20, "supervisor.host_memory", "must be at least 16MiB")
     }
 }

@@ -16,6 +16,8 @@ package struct SupervisorSettings: Sendable, Hashable {
     package var backoffMaximum = Duration.seconds(30)
     /// Resident memory past which a worker is ended; nil for no limit.
     package var memoryLimit: ByteCount?
+    /// Memory of the host that its workers may take in all, as rules of scaling count it; nil for what there is.
+    package var hostMemory: ByteCount?
 
     /// The defaults.
     package init() {}

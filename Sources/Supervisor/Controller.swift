@@ -15,8 +15,8 @@ struct Controller: Sendable {
     private static let spacing = Duration.milliseconds(20)
 
     let queue: Queue
-    /// Who leads, for people.
-    let name: String
+    /// Of this lead.
+    let epoch: Int64
     let interval: Duration
     let logger: Logger
 
@@ -41,14 +41,10 @@ struct Controller: Sendable {
     private func steer(_ looks: AsyncStream<Void>, again: AsyncStream<Void>.Continuation) async {
         var complaint = Complaint("Steering the fleet", logger)
         var models: [Int32: ControlledModel] = [:]
-        var epoch: Int64?
         var now = Duration.zero
         for await _ in looks {
             do throws(QueueError) {
-                let current: Int64
-                if let epoch { current = epoch } else { current = try await queue.leadFleet(as: name) }
-                epoch = current
-                if try await look(epoch: current, &models, &now) { again.yield() }
+                if try await look(&models, &now) { again.yield() }
                 complaint.succeeded()
             } catch {
                 if Task.isCancelled { return }
@@ -66,7 +62,7 @@ struct Controller: Sendable {
 
     /// One look at everything. Returns whether another should follow at once.
     private func look(
-        epoch: Int64, _ models: inout [Int32: ControlledModel], _ now: inout Duration
+        _ models: inout [Int32: ControlledModel], _ now: inout Duration
     ) async throws(QueueError) -> Bool {
         var random = SystemRandomNumberGenerator()
         let (samples, taken) = try await queue.takeSamples(epoch: epoch)

@@ -1,3 +1,4 @@
+import Domain
 package import Fleet
 package import Logging
 
@@ -20,8 +21,12 @@ extension Supervisor {
         package var conninfo: String
         /// A folder of this supervisor's own, for slot boards. Made when it is not there.
         package var runDirectory: String
-        /// This machine's name, for people.
+        /// This machine's name. Of two supervisors that say the same one stands by.
         package var host: String
+        /// Bytes that the host's workers may take in all, as their rules count them; nil: not counted.
+        package var hostMemory: Int?
+        /// What rules may ask of a host, such as `gpu`: `a100`.
+        package var labels: [String: String] = [:]
         /// Where workers may load backends from, given to them as `SLUICE_BACKENDS`, separated by colons.
         package var backendDirectories: [String]
         /// The program to start. Default: this one.
@@ -46,9 +51,9 @@ extension Supervisor {
         /// How long the end of a worker is kept trying to be told to a database that is away. Past this, and past the
         /// worker's lease, others have noticed.
         package var reportPatience = Duration.seconds(60)
-        /// How often is looked at what is wanted when no notification comes.
-        package var pollInterval = Duration.seconds(2)
-        /// How often a supervisor that does not lead tries to.
+        /// How often the host is heard of, and what is wanted looked at, when no notification comes.
+        package var pollInterval = Duration.seconds(1)
+        /// How often a supervisor that stands by, or does not lead the fleet, tries to.
         package var campaignInterval = Duration.seconds(1)
         /// Whether this supervisor does the queue's maintenance while it leads.
         package var isMaintaining = true
@@ -65,6 +70,14 @@ extension Supervisor {
             self.runDirectory = runDirectory
             self.host = host
             self.backendDirectories = backendDirectories
+        }
+
+        /// The labels as a JSON object.
+        var labelsJSON: [UInt8] {
+            var bytes: [UInt8] = []
+            JSONOutput.object(labels.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }).append(
+                to: &bytes)
+            return bytes
         }
 
         /// The environment of a worker.

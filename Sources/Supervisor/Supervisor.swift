@@ -5,14 +5,15 @@ import Queue
 import ServiceLifecycle
 import Telemetry
 
-/// Keeps the worker processes of this host: starts as many as are wanted, starts those again that end, and tells the
-/// database of every end, so that a dead worker's jobs are queued again at once.
+/// Keeps the worker processes of this host: claims slots of workers within the host's memory, starts a process for each,
+/// starts those again that end, and tells the database of every end, so that a dead worker's jobs are queued again at once.
+/// One of the supervisors leads the fleet besides: it decides how many slots there are.
 ///
 /// What to do is decided by `SupervisorMachine`; this is its hands. `run` returns when, after a graceful shutdown, the last
 /// worker has ended and been reported. When its task is cancelled instead, its workers are ended within two seconds. When
 /// its process is killed, its workers see their lifeline close and end by themselves.
 ///
-/// It holds three connections while it leads, one while it stands by.
+/// It holds four connections while it leads the fleet, one while it does not.
 package final class Supervisor: Service {
     /// Something the main loop has to know.
     private enum Event: Sendable {
@@ -27,6 +28,7 @@ package final class Supervisor: Service {
     private let link = DatabaseLink()
     private let memory: MemoryWatch
     private let directory: RunDirectory
+    private let board = HostBoard()
     private let events: AsyncStream<Event>
     /// Bounded by what the children and the poll can have in flight: a few events each.
     private let emit: AsyncStream<Event>.Continuation
@@ -52,16 +54,17 @@ package final class Supervisor: Service {
         try directory.prepare()
         await withDiscardingTaskGroup { group in
             let emit = emit
-            let leadership = Leadership(
-                database: database, settings: settings, link: link, logger: logger,
+            let keeper = HostKeeper(
+                database: database, settings: settings, link: link, board: board, logger: logger,
                 emit: { emit.yield(.happened($0)) })
-            group.addTask { await leadership.run() }
+            group.addTask { await keeper.run() }
             group.addTask {
                 await self.memory.run { emit.yield(.happened(.exceededMemory($0, bytes: $1))) }
             }
             group.addTask {
                 do { try await gracefulShutdown() } catch { return }
                 emit.yield(.happened(.shutdownRequested))
+                await keeper.leave()
             }
             await operate(timers: &group)
             group.cancelAll()
@@ -91,7 +94,10 @@ package final class Supervisor: Service {
                     machineEvent = .exited(child, report.ending)
                 }
                 if case .ticked = machineEvent { nextTick = nil }
-                for action in machine.handle(machineEvent, at: now, using: &random) {
+                let actions = machine.handle(machineEvent, at: now, using: &random)
+                let isOfList = if case .wanted = machineEvent { true } else { false }
+                board.did(machine.counts, isOfList: isOfList)
+                for action in actions {
                     switch action {
                     case .spawn(let child, let deployment, _):
                         // A drain and a kill are all a child is ever told.

@@ -8,7 +8,9 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct StatusTests {
     @Test(.database(migrated: true)) func `status and top show the same parts`() async throws {
         let url = try TestDatabase.current.url
-        let parts = ["\"deployments\"", "\"traffic\"", "\"workers\"", "\"batches\"", "\"decisions\""]
+        let parts = [
+            "\"deployments\"", "\"traffic\"", "\"scaling\"", "\"hosts\"", "\"workers\"", "\"batches\"", "\"decisions\"",
+        ]
         let put = try await RunningQueue.sluice(
             ["deploy", "echo", "echo-1", "--backend", "mock", "--skip-inspection", "--database-url", url])
         #expect(put.status == 0, "\(put)")

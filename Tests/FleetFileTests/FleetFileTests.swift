@@ -24,6 +24,9 @@ struct FleetFileTests {
                   flag: true
                 workers: 2
                 weight: 70
+                scaling:
+                  min_workers: 0
+                  schedule: [{minutes: "* 8-17 * * mon-fri", min_workers: 2}]
               chat-b:
                 backend: mock
           embed:
@@ -54,6 +57,29 @@ struct FleetFileTests {
                 """)
         #expect(chat.deployments[1].configuration == nil)
         #expect(fleet.models[1].deployments.isEmpty)
+    }
+
+    @Test func `a rule of scaling is read with RunPod's names, too`() throws {
+        func scaling(_ text: String) throws -> [String: String] {
+            let file = "models: {m: {deployments: {d: {scaling: \(text)}}}}"
+            return try FleetFile.read(file).models[0].deployments[0].scaling
+        }
+        #expect(
+            try scaling("{min_workers: 0, max_workers: 4, scaler: queue_delay, idle_timeout_ms: null}") == [
+                "min_workers": "0", "max_workers": "4", "scaler": "\"queue_delay\"", "idle_timeout_ms": "null",
+            ])
+        #expect(
+            try scaling("{workersMin: 1, workersMax: 3, scalerType: QUEUE_DELAY, scalerValue: 4, idleTimeout: 5.5}")
+                == [
+                    "min_workers": "1", "max_workers": "3", "scaler": "\"queue_delay\"", "objective_ms": "4000",
+                    "idle_timeout_ms": "5500",
+                ])
+        #expect(
+            try scaling("{scalerType: REQUEST_COUNT, scalerValue: 2.5}")
+                == ["scaler": "\"request_count\"", "per_worker": "2.5"])
+        #expect(
+            problems("models: {m: {deployments: {d: {scaling: {idleTimeout: soon}}}}}")
+                == ["1 idleTimeout is a number of seconds, 0 to 86400."])
     }
 
     @Test func `what was written is read as it was`() throws {

@@ -63,6 +63,26 @@ struct FleetPlanTests {
             ])
     }
 
+    @Test func `of a rule of scaling only what differs is changed`() throws {
+        var current = current()
+        current.models[0].deployments[0].scaling = ["min_workers": "0", "max_workers": "4", "idle_timeout_ms": "5000"]
+        let declared = try FleetFile.read(
+            """
+            models:
+              chat:
+                deployments:
+                  a: {scaling: {min_workers: 0, max_workers: 6, idle_timeout_ms: null, budget: null}}
+                  b: {scaling: {workersMin: 1, scalerType: REQUEST_COUNT, scalerValue: 3}}
+            """)
+        let plan = try FleetPlan(from: current, to: declared)
+        #expect(
+            plan.steps == [
+                .setScaling(deployment: "a", #"{"idle_timeout_ms": null, "max_workers": 6}"#),
+                .setScaling(deployment: "b", #"{"min_workers": 1, "per_worker": 3, "scaler": "request_count"}"#),
+            ])
+        #expect(plan.changes.first?.sentence == "deployment a: scaling.idle_timeout_ms 5000 → null")
+    }
+
     @Test func `a new model comes before its deployments`() throws {
         let plan = try plan("models: {new: {deployments: {c: {backend: mock, weight: 5}}}}")
         guard case .putModel(let model)? = plan.steps.first, plan.steps.count == 3 else {

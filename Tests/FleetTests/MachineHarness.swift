@@ -37,7 +37,7 @@ struct MachineHarness {
 
     /// Leads, wants `workers`, and has them ready. Their numbers are 1 to `workers`.
     mutating func settle(_ workers: Int) {
-        handle(.becameLeader)
+        handle(.tookHost)
         for case .spawn(let child, _, _) in want(workers) { start(child) }
         _ = pass(.seconds(2))
     }

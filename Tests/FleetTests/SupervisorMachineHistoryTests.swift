@@ -26,9 +26,9 @@ struct SupervisorMachineHistoryTests {
         mutating func step() {
             harness.now += .milliseconds(Int.random(in: 0...3_000, using: &dice))
             switch Int.random(in: 0..<20, using: &dice) {
-            case 0: do { isLeading = true; act(.becameLeader) }
-            case 1 where Bool.random(using: &dice): do { isLeading = false; act(.lostLeadership) }
-            case 2 where Int.random(in: 0..<4, using: &dice) == 0: do { isLeading = false; act(.sawAnotherLeader) }
+            case 0: do { isLeading = true; act(.tookHost) }
+            case 1 where Bool.random(using: &dice): do { isLeading = false; act(.lostHost) }
+            case 2 where Int.random(in: 0..<4, using: &dice) == 0: do { isLeading = false; act(.sawAnotherKeeper) }
             case 3, 4: want()
             case 5: if let child = alive.randomElement(using: &dice) { act(.ready(child)) }
             case 6...9: if let child = starting.randomElement(using: &dice) { spawn(child) }
@@ -117,7 +117,7 @@ struct SupervisorMachineHistoryTests {
             if seed.isMultiple(of: 2) {
                 // Left alone, it comes to what is wanted.
                 host.isLeading = true
-                host.act(.becameLeader)
+                host.act(.tookHost)
                 host.calm()
                 for (name, want) in host.wanted {
                     let children = host.alive.filter { host.deployments[$0] == name }

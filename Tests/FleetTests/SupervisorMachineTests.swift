@@ -5,9 +5,9 @@ struct SupervisorMachineTests {
     typealias Action = SupervisorMachine.Action
     private var harness = MachineHarness()
 
-    @Test mutating func `nothing is started before it leads and knows what is wanted`() {
+    @Test mutating func `nothing is started before it keeps the host and knows what is wanted`() {
         #expect(harness.want(2).isEmpty)
-        #expect(harness.handle(.becameLeader) == [MachineHarness.spawn(1), MachineHarness.spawn(2)])
+        #expect(harness.handle(.tookHost) == [MachineHarness.spawn(1), MachineHarness.spawn(2)])
         #expect(harness.want(2).isEmpty)
     }
 
@@ -48,6 +48,38 @@ struct SupervisorMachineTests {
         #expect(harness.machine.children == [3, 4])
     }
 
+    @Test mutating func `where there is no room for one more the old one goes first`() {
+        harness.settle(2)
+        func want(_ room: Int, refused: Bool) -> [Action] {
+            harness.handle(
+                .wanted([.init(deployment: "d", workers: 2, revision: 2, room: room, isReplacementRefused: refused)]))
+        }
+        // What is there fills the room; whether one more may be there has not been said.
+        #expect(want(2, refused: false).isEmpty)
+        #expect(harness.machine.counts == [.init(deployment: "d", children: 2, isReplacing: true)])
+        #expect(want(2, refused: true) == [.drain(1)])
+        #expect(harness.pass(.seconds(1)).isEmpty)
+        #expect(
+            harness.handle(.exited(1, .drained)) == [
+                .report(1, deployment: "d", .drained), MachineHarness.spawn(3, 2),
+            ])
+        #expect(harness.start(3) == [.drain(2)])
+        #expect(harness.handle(.exited(2, .drained)).last == MachineHarness.spawn(4, 2))
+        harness.start(4)
+        #expect(harness.machine.counts == [.init(deployment: "d", children: 2, isReplacing: false)])
+    }
+
+    @Test mutating func `one that still ends takes room`() {
+        harness.settle(1)
+        #expect(harness.want(0) == [.drain(1)])
+        let back = SupervisorMachine.Event.wanted([.init(deployment: "d", workers: 1, revision: 1, room: 1)])
+        #expect(harness.handle(back).isEmpty)
+        #expect(
+            harness.handle(.exited(1, .drained)) == [
+                .report(1, deployment: "d", .drained), MachineHarness.spawn(2),
+            ])
+    }
+
     @Test mutating func `old workers stay while the new revision cannot start`() {
         harness.settle(2)
         #expect(harness.want(2, revision: 2) == [MachineHarness.spawn(3, 2)])
@@ -79,7 +111,7 @@ struct SupervisorMachineTests {
     }
 
     @Test mutating func `a crash loop is held, said once, and tried again`() {
-        harness.handle(.becameLeader)
+        harness.handle(.tookHost)
         harness.want(1)
         var holds = 0
         var child = 1
@@ -96,7 +128,7 @@ struct SupervisorMachineTests {
     }
 
     @Test mutating func `what crashes when it has loaded is a crash loop, however long that takes`() {
-        harness.handle(.becameLeader)
+        harness.handle(.tookHost)
         var actions = harness.want(1)
         for child in 1...5 {
             if actions.isEmpty { actions = harness.pass(.seconds(1)) }
@@ -114,7 +146,7 @@ struct SupervisorMachineTests {
     }
 
     @Test mutating func `an executable that cannot be started is not tried for ever`() {
-        harness.handle(.becameLeader)
+        harness.handle(.tookHost)
         var actions = harness.want(1)
         for _ in 0..<5 {
             guard case .spawn(let child, _, _) = actions.last else { break }
@@ -160,19 +192,19 @@ struct SupervisorMachineTests {
 
     @Test mutating func `without the database nothing is started and nothing ended`() {
         harness.settle(2)
-        harness.handle(.lostLeadership)
+        harness.handle(.lostHost)
         #expect(harness.handle(.exited(1, .killed)) == [.report(1, deployment: "d", .killed)])
         #expect(harness.pass(.seconds(3_600)).isEmpty)
-        #expect(harness.handle(.becameLeader) == [MachineHarness.spawn(3)])
+        #expect(harness.handle(.tookHost) == [MachineHarness.spawn(3)])
     }
 
-    @Test mutating func `another leader gets ten seconds to be a mistake`() {
+    @Test mutating func `another keeper of the host gets ten seconds to be a mistake`() {
         harness.settle(2)
-        harness.handle(.lostLeadership)
-        #expect(harness.handle(.sawAnotherLeader).isEmpty)
+        harness.handle(.lostHost)
+        #expect(harness.handle(.sawAnotherKeeper).isEmpty)
         #expect(harness.wake() == .seconds(10))
         now(plus: 9)
-        #expect(harness.handle(.sawAnotherLeader).isEmpty)
+        #expect(harness.handle(.sawAnotherKeeper).isEmpty)
         #expect(harness.pass(.seconds(1)) == [.drain(2), .drain(1)])
     }
 
@@ -231,7 +263,7 @@ extension SupervisorMachineTests {
 
     @Test(arguments: Stage.allCases, Step.allCases)
     mutating func `every event in every stage`(stage: Stage, step: Step) throws {
-        harness.handle(.becameLeader)
+        harness.handle(.tookHost)
         harness.want(1)
         if stage != .starting { harness.handle(.spawned(1, processID: 1)) }
         switch stage {

@@ -47,9 +47,13 @@ import Testing
     @Test func `an operator steers, and reads the views`() async throws {
         let corner = try await open(as: "sluice_operator")
         _ = try await corner.queue.perform(.scale(corner.deployment, workers: 2), why: nil)
+        _ = try await corner.queue.perform(
+            .scaleBy(corner.deployment, slots: 4, rule: Array(#"{"min_workers": 1}"#.utf8)), why: nil)
+        #expect(try await corner.connection.value("select sluice.desired_workers('\(corner.deployment)')") == Int32(2))
         _ = try await corner.queue.perform(.isolate(corner.deployment, force: true), why: nil)
         for view in [
             "overview", "model_status", "deployment_status", "worker_status", "queue_depth", "decisions", "audit",
+            "scaling_status", "host_status", "cold_starts",
         ] {
             #expect(await state(corner.connection, "select * from sluice.\(view)") == nil, "\(view)")
         }

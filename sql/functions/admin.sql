@@ -45,6 +45,31 @@ begin
 end $$;
 comment on function sluice.put_model is 'Adds a model, or changes its limits.';
 
+create or replace function sluice.desired_count(p_deployment sluice.deployment) returns int language plpgsql stable as $$
+declare
+    v_rule sluice.scaling;
+    v_least int;
+    v_most int;
+    v_count int;
+begin
+    if p_deployment.state = 'draining' then return 0; end if;
+    select * into v_rule from sluice.scaling s where s.deployment_id = p_deployment.id;
+    if v_rule.min_workers is null then return p_deployment.workers; end if;
+    -- Windows of the schedule may lie beyond the bounds outside them: the controller knows which is open.
+    select least(v_rule.min_workers, min((w ->> 'min_workers')::int)),
+        greatest(v_rule.max_workers, max((w ->> 'max_workers')::int), max((w ->> 'min_workers')::int)) into v_least, v_most
+    from jsonb_array_elements(v_rule.schedule) w;
+    v_count := least(greatest(v_least, coalesce((select e.workers from sluice.desired e
+        where e.deployment_id = p_deployment.id), v_rule.min_workers)), v_most);
+    -- Without a worker nothing would show that it is well again.
+    if v_count = 0 and v_rule.max_workers > 0 and exists (select from sluice.deployment_health h
+        where h.deployment_id = p_deployment.id and h.breaker in ('open', 'probing', 'ramping')) then
+        return 1;
+    end if;
+    return v_count;
+end $$;
+comment on function sluice.desired_count(sluice.deployment) is 'sluice.desired_workers for who has read the row already.';
+
 -- A parameter was added, which "or replace" takes for another function.
 drop function if exists sluice.put_deployment(text, text, text, json, int, int, text);
 drop function if exists sluice.put_deployment(text, text, text, json, int, int, text, boolean);
@@ -101,21 +126,19 @@ end $$;
 comment on function sluice.put_deployment is
     'Adds a deployment of a model, or changes it; its workers are replaced where the change needs it. A new one that is isolated gets no traffic until it is restored or rolled out.';
 
--- It returns a sentence now.
-drop function if exists sluice.scale(text, int);
-create or replace function sluice.scale(deployment text, workers int, why text default null) returns text language plpgsql as $$
+create or replace function sluice.desired_workers(deployment text) returns int language plpgsql stable as $$
 #variable_conflict use_column
 declare
-    v_deployment sluice.deployment := sluice.locked_deployment(deployment);
+    v_deployment sluice.deployment;
 begin
-    if workers not between 0 and 1000 then
-        raise exception using errcode = 'SL003', message = 'A deployment has 0 to 1000 workers.';
+    select * into v_deployment from sluice.deployment d where d.name = deployment;
+    if not found then
+        raise exception using errcode = 'SL008', message = format('There is no deployment named "%s".', left(deployment, 200));
     end if;
-    update sluice.deployment d set workers = scale.workers where d.id = v_deployment.id;
-    return sluice.record_change('scale', 'deployment ' || v_deployment.name, to_jsonb(v_deployment.workers), to_jsonb(scale.workers), why,
-        format('"%s": %s workers, were %s.', v_deployment.name, scale.workers, v_deployment.workers));
+    return sluice.desired_count(v_deployment);
 end $$;
-comment on function sluice.scale(text, int, text) is 'Sets how many workers a deployment should have.';
+comment on function sluice.desired_workers(text) is
+    'How many workers a deployment should have at this moment: the fixed number, or what the controller decided, within the bounds of its rule. Looks up three rows: for asking as often as anybody likes. SL008: there is no such deployment.';
 
 create or replace function sluice.set_share(p_deployment text, p_share int4multirange) returns void language plpgsql as $$
 begin
@@ -138,7 +161,8 @@ language sql stable as $$
         q as (select r.model_id, count(*) as jobs, min(r.id) as oldest from sluice.ready r group by r.model_id),
         s as (select s.model_id, count(*) as jobs from sluice.scheduled s group by s.model_id),
         u as (select s.model_id, count(*) as jobs from sluice.suspect s group by s.model_id)
-    select m.name, d.name, d.backend, coalesce(d.paused, false), coalesce(d.workers, 0), coalesce(w.live, 0)::int,
+    select m.name, d.name, d.backend, coalesce(d.paused, false),
+        case when d.id is null then 0 else sluice.desired_count(d) end, coalesce(w.live, 0)::int,
         coalesce(d.slots, 0), coalesce(l.jobs, 0), coalesce(q.jobs, 0), coalesce(s.jobs, 0), coalesce(u.jobs, 0),
         extract(epoch from clock_timestamp() - (select coalesce(j.run_at, j.created_at) from sluice.job j where j.id = q.oldest))
     from sluice.model m

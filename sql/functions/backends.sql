@@ -44,11 +44,12 @@ comment on function sluice.backend_refused(bigint, text, text, text) is
     'Records that a worker could not load or start its backend, with the code and the reason. It ends after that.';
 
 create or replace function sluice.backend_loaded(p_worker bigint) returns void language sql as $$
+    update sluice.worker w set ready_at = coalesce(w.ready_at, clock_timestamp()) where w.id = p_worker and w.ended_at is null;
     delete from sluice.backend_failure f using sluice.worker w, sluice.deployment d
     where w.id = p_worker and d.id = w.deployment_id and f.backend = d.backend and f.deployment_id = d.id and f.host = w.host
 $$;
 comment on function sluice.backend_loaded(bigint) is
-    'A worker has loaded and started its backend: earlier failures of its deployment on its host are over.';
+    'A worker has loaded and started its backend: it is ready, and earlier failures of its deployment on its host are over.';
 
 create or replace function sluice.backends()
 returns table (

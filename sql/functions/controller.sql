@@ -71,8 +71,10 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
     select d.model_id, d.id, d.name, d.xmin::text::bigint, d.state::text, d.state_reason, d.share::text, d.ramp_percent, d.stage,
         d.weight, d.tier, coalesce(w.slots, 0)::int,
         -- What was before this leader began is not held against anybody: the whole host may have been away.
-        case when d.workers > 0 and d.state <> 'draining' then
-            (extract(epoch from clock_timestamp() - greatest(c.led_since, coalesce(w.beat_at, e.ended_at))) * 1000)::bigint
+        case when sluice.desired_count(d) > 0 then
+            (extract(epoch from clock_timestamp() - greatest(c.led_since, coalesce(w.beat_at, e.ended_at),
+                -- Back from zero, it is not to blame for the time without workers.
+                (select s.awake_since from sluice.desired s where s.deployment_id = d.id))) * 1000)::bigint
             * case when coalesce(w.beat_at, e.ended_at) is not null then 1 end end,
         w.memory::double precision, w.is_well, coalesce(h.breaker, 'closed')::text,
         (extract(epoch from h.open_until) * 1000)::bigint, h.ramp_percent, coalesce(h.openings, 0), coalesce(h.is_kept, false),

@@ -157,7 +157,9 @@ create or replace function sluice.check_others_serve(p_deployment sluice.deploym
 language plpgsql as $$
 begin
     if not exists (select from sluice.deployment d where d.model_id = p_deployment.model_id and d.id <> p_deployment.id
-            and d.state in ('serving', 'ramping') and not d.paused and d.workers > 0) then
+            and d.state in ('serving', 'ramping') and not d.paused and (sluice.desired_count(d) > 0
+                -- One that is at zero comes back with the jobs it gets.
+                or exists (select from sluice.scaling s where s.deployment_id = d.id and s.max_workers > 0))) then
         raise exception using errcode = 'SL030',
             message = format('No other deployment of this model serves: with "%s" out, its jobs would wait.', p_deployment.name),
             hint = format('If that is meant, say sluice.%s(''%s'', force => true).', p_verb, p_deployment.name);
@@ -438,7 +440,7 @@ comment on function sluice.cancel_where is
 create or replace view sluice.deployment_status as
     select d.name as deployment, m.name as model, d.state, d.paused, d.ramp_percent,
         round(sluice.bucket_count(d.share) / 100.0, 2) as share_percent, d.weight, d.tier, d.version, d.backend,
-        d.workers as workers_wanted, coalesce(w.live, 0) as workers_live, d.slots, coalesce(l.jobs, 0) as running,
+        sluice.desired_count(d) as workers_wanted, coalesce(w.live, 0) as workers_live, d.slots, coalesce(l.jobs, 0) as running,
         d.state_since, d.state_reason, coalesce(h.breaker, 'closed') as breaker, coalesce(h.score, 1) as score,
         coalesce(h.reason, '') as health_reason, h.open_until, coalesce(h.is_kept, false) as is_kept
     from sluice.deployment d
@@ -464,7 +466,8 @@ create or replace view sluice.model_status as
 comment on view sluice.model_status is 'One row a model. Counts every waiting row: for people, not for every second.';
 
 create or replace view sluice.worker_status as
-    select w.id as worker, d.name as deployment, w.host, w.pid, w.state, w.slots,
+    select w.id as worker, d.name as deployment, w.host, w.pid,
+        case when w.state = 'running' and w.ready_at is null then 'starting' else w.state end::sluice.worker_state as state, w.slots,
         (select count(*) from sluice.running r where r.worker_id = w.id) as running,
         w.started_at, clock_timestamp() - h.beat_at as heartbeat_age, w.ended_at, w.cause, w.exit_status, w.signal
     from sluice.worker w
@@ -486,8 +489,8 @@ create or replace view sluice.queue_depth as
 comment on view sluice.queue_depth is 'What waits and runs, by model, state, priority and tenant. Counts every row.';
 
 create or replace view sluice.decisions as
-    select e.at, e.kind, e.subject, e.reason from sluice.event e order by e.id desc limit 1000;
-comment on view sluice.decisions is 'The last 1,000 decisions, the newest first, each with its reason in a line.';
+    select e.at, e.kind, e.subject, e.reason, e.detail as inputs from sluice.event e order by e.id desc limit 1000;
+comment on view sluice.decisions is 'The last 1,000 decisions, the newest first, each with its reason in a line and, where there are any, the figures it was made from.';
 
 create or replace view sluice.overview as select * from sluice.overview();
 comment on view sluice.overview is 'sluice.overview() as a view.';

@@ -1,4 +1,5 @@
--- Who may do what. Four roles that a login is made a member of; the owner of the schema may do everything. Each role may
+-- Who may do what. Four roles that a login is made a member of, and one that operators'
+-- own queries run as; the owner of the schema may do everything. Each role may
 -- call some functions, which act with the owner's rights, and sees no table. Applied last, since replacing a function
 -- resets its rights.
 
@@ -6,7 +7,7 @@ do $$
 declare
     v_role text;
 begin
-    foreach v_role in array array['sluice_reader', 'sluice_submitter', 'sluice_operator', 'sluice_worker'] loop
+    foreach v_role in array array['sluice_reader', 'sluice_submitter', 'sluice_operator', 'sluice_worker', 'sluice_scaler'] loop
         continue when exists (select from pg_roles r where r.rolname = v_role);
         begin
             execute format('create role %I nologin', v_role);
@@ -21,12 +22,12 @@ end $$;
 
 create or replace function sluice.granted() returns table (role text, name text) language sql immutable as $$
     select 'sluice_reader', unnest(array['overview', 'bucket_count', 'job_status', 'backends', 'batch_progress', 'list_batches',
-        'check_invariants'])
+        'check_invariants', 'desired_workers', 'desired_count', 'scaling_of', 'scaling_defaults'])
     union all
     select 'sluice_submitter', unnest(array['enqueue', 'enqueue_many', 'job_status', 'results_of', 'cancel', 'read_chunks', 'batch_progress'])
     union all
     select 'sluice_operator', unnest(array['isolate', 'restore', 'drain', 'pause', 'resume', 'set_weights', 'set_strategy', 'set_tier',
-        'swap', 'scale', 'rollout', 'promote', 'rollback', 'pause_rollout', 'resume_rollout', 'set_policy', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment',
+        'swap', 'scale', 'set_scaling', 'drain_host', 'restore_host', 'rollout', 'promote', 'rollback', 'pause_rollout', 'resume_rollout', 'set_policy', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment',
         'redeliver', 'list_webhooks', 'webhook_tries'])
     union all
     select 'sluice_worker', unnest(array['worker_start', 'worker_attach', 'worker_draining', 'worker_ended', 'heartbeat', 'claim',
@@ -54,10 +55,28 @@ begin
     end loop;
     if exists (select from pg_roles r where r.rolname = 'sluice_reader') then
         grant select on sluice.deployment_status, sluice.model_status, sluice.worker_status, sluice.queue_depth,
-            sluice.decisions, sluice.overview, sluice.audit, sluice.rollouts, sluice.controller_status to sluice_reader;
+            sluice.decisions, sluice.overview, sluice.audit, sluice.rollouts, sluice.controller_status, sluice.scaling_status,
+            sluice.host_status, sluice.cold_starts to sluice_reader;
         if exists (select from pg_roles r where r.rolname = 'sluice_operator')
             and not pg_has_role('sluice_operator', 'sluice_reader', 'member') then
             grant sluice_reader to sluice_operator;
         end if;
     end if;
+end $$;
+
+-- The role that queries of the scaler sql run as reads what sluice_reader reads, and what operators grant it; it owns the one
+-- function that runs them, so that nothing more can be read by them whoever the controller logs in as.
+do $$
+begin
+    if not exists (select from pg_roles r where r.rolname = 'sluice_scaler') then return; end if;
+    if not pg_has_role('sluice_scaler', 'sluice_reader', 'member') then grant sluice_reader to sluice_scaler; end if;
+    if not pg_has_role(current_user, 'sluice_scaler', 'member') then execute format('grant sluice_scaler to %I', current_user); end if;
+    grant usage, create on schema sluice to sluice_scaler;
+    alter function sluice.run_query(text) owner to sluice_scaler;
+    revoke create on schema sluice from sluice_scaler;
+    alter function sluice.run_query(text) security definer;
+    revoke execute on function sluice.run_query(text) from public;
+    execute format('grant execute on function sluice.run_query(text) to %I', current_user);
+exception when insufficient_privilege or invalid_grant_operation then
+    raise notice 'The scaler sql cannot be used: an administrator has to run sluice migrate.';
 end $$;

@@ -17,7 +17,8 @@ struct AdminCommand: ParsableCommand {
             """,
         subcommands: [
             IsolateCommand.self, RestoreCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self,
-            SwapCommand.self, ScaleCommand.self, SetWeightsCommand.self, SetStrategyCommand.self, SetTierCommand.self,
+            SwapCommand.self, ScaleCommand.self, DrainHostCommand.self, RestoreHostCommand.self, SetWeightsCommand.self,
+            SetStrategyCommand.self, SetTierCommand.self,
             RolloutCommand.self, PromoteCommand.self, RollbackCommand.self, PauseRolloutCommand.self,
             ResumeRolloutCommand.self, SetPolicyCommand.self, RetryDeadCommand.self, CancelWhereCommand.self,
         ])

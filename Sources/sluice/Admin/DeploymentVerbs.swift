@@ -82,22 +82,6 @@ struct SwapCommand: AdminVerb {
     var verb: FleetVerb { .swap(old: old, new: new, force: force) }
 }
 
-struct ScaleCommand: AdminVerb {
-    static let configuration = CommandConfiguration(
-        commandName: "scale", abstract: "Set how many workers a deployment should have.")
-
-    @OptionGroup var target: DeploymentArgument
-    @Argument(help: "How many workers, 0 to 1000.")
-    var workers: Int32
-    @OptionGroup var admin: AdminOptions
-
-    func validate() throws {
-        guard 0...1_000 ~= workers else { throw ValidationError("A deployment has 0 to 1000 workers.") }
-    }
-
-    var verb: FleetVerb { .scale(target.deployment, workers: workers) }
-}
-
 struct SetTierCommand: AdminVerb {
     static let configuration = CommandConfiguration(
         commandName: "set-tier", abstract: "Set a deployment's tier, for the strategy priority.")

@@ -21,6 +21,13 @@ struct FleetState {
         from sluice.deployment d join sluice.model m on m.id = d.model_id order by d.name
         """)
 
+    private static let scaling = Statement(
+        "export_scaling",
+        """
+        select m.name, d.name, r.key, r.value::text from sluice.deployment d join sluice.model m on m.id = d.model_id
+        cross join lateral jsonb_each(sluice.scaling_of(d.name)) r
+        """)
+
     /// A connection in a transaction, so that nothing changes between looking and changing.
     let connection: Connection
 
@@ -52,6 +59,13 @@ struct FleetState {
             (deployment.weight, deployment.tier) = (weight, tier)
             if let place = places[model] { models[place].deployments.append(deployment) }
         }
+        for row in try await connection.query(Self.scaling) {
+            let (model, deployment, key, value) = try row.decode((String, String, String, String).self)
+            guard let place = places[model],
+                let index = models[place].deployments.firstIndex(where: { $0.name == deployment })
+            else { continue }
+            models[place].deployments[index].scaling[key] = value
+        }
         return FleetDeclaration(models: models)
     }
 
@@ -74,6 +88,8 @@ struct FleetState {
             try await queue.putDeployment(request, why: why)
         case .setTier(let deployment, let tier):
             _ = try await queue.perform(.setTier(deployment, tier: tier), why: why)
+        case .setScaling(let deployment, let rule):
+            _ = try await queue.perform(.scaleBy(deployment, slots: nil, rule: Array(rule.utf8)), why: why)
         case .setWeights(let model, let weights):
             let object = weights.sorted { $0.key < $1.key }.map { "\(FleetFile.quoted($0.key)): \($0.value)" }
             _ = try await queue.perform(

@@ -12,8 +12,9 @@ struct SupervisorCommand: AsyncParsableCommand {
         commandName: "supervisor",
         abstract: "Keep the workers of this host alive, and the queue in shape.",
         discussion: """
-            Of several supervisors on one database one leads, the others stand by. The first SIGTERM or Ctrl-C drains its \
-            workers and ends; a second one ends it at once, and its workers with it.
+            One for each host (SLUICE_HOST, or the machine's name): it claims slots of workers while the host has memory. A \
+            second one of the same host stands by. One of all leads, and decides how many slots there are. The first \
+            SIGTERM or Ctrl-C drains its workers and ends; a second one ends it at once, and its workers with it.
             """)
 
     @OptionGroup var database: DatabaseOptions

@@ -12,6 +12,8 @@ struct StatusReport {
 
     private(set) var deployments: TextTable
     private(set) var traffic: TextTable
+    private(set) var scaling: TextTable
+    private(set) var hosts: TextTable
     private(set) var workers: TextTable
     private(set) var batches: TextTable
     private(set) var decisions: TextTable
@@ -23,6 +25,18 @@ struct StatusReport {
             tier::int, breaker::text, score::float8, coalesce(nullif(state_reason, ''), health_reason)
         from sluice.deployment_status limit 200
         """)
+    private static let scalingStatement = Statement(
+        "status_scaling",
+        """
+        select deployment, desired, ready, starting, unplaced, coalesce(min_workers || ' to ' || max_workers, ''), scaler, reason
+        from sluice.scaling_status limit 200
+        """)
+    private static let hostsStatement = Statement(
+        "status_hosts",
+        """
+        select host, state, slots, giving_up, memory_used, memory_bytes, extract(epoch from age)::float8 from sluice.host_status
+        where state <> 'gone' or age < interval '10 minutes' limit 200
+        """)
     private static let decisionsStatement = Statement(
         "status_decisions",
         """
@@ -33,7 +47,8 @@ struct StatusReport {
     private static let workersStatement = Statement(
         "status_workers",
         """
-        select w.id, d.name, w.host, w.pid, w.state::text, extract(epoch from clock_timestamp() - w.started_at)::float8,
+        select w.id, d.name, w.host, w.pid,
+            case when w.state = 'running' and w.ready_at is null then 'starting' else w.state::text end, extract(epoch from clock_timestamp() - w.started_at)::float8,
             extract(epoch from clock_timestamp() - h.beat_at)::float8,
             (select count(*) from sluice.running l where l.worker_id = w.id), w.slots, w.cause
         from sluice.worker w
@@ -48,6 +63,8 @@ struct StatusReport {
     init(_ session: Session) async throws {
         deployments = Self.table(of: try await session.queue.overview())
         traffic = try Self.traffic(try await session.connection.query(Self.trafficStatement))
+        scaling = try Self.scaling(try await session.connection.query(Self.scalingStatement))
+        hosts = try Self.hosts(try await session.connection.query(Self.hostsStatement))
         workers = try Self.workers(try await session.connection.query(Self.workersStatement))
         batches = Self.table(of: try await session.queue.batches(limit: Self.batchLimit))
         decisions = try Self.decisions(
@@ -67,7 +84,8 @@ struct StatusReport {
     private var json: JSONOutput {
         [
             "deployments": .array(deployments.json), "traffic": .array(traffic.json),
-            "workers": .array(workers.json), "batches": .array(batches.json), "decisions": .array(decisions.json),
+            "scaling": .array(scaling.json), "hosts": .array(hosts.json), "workers": .array(workers.json),
+            "batches": .array(batches.json), "decisions": .array(decisions.json),
         ]
     }
 
@@ -78,8 +96,8 @@ struct StatusReport {
         }
         var lines: [String] = []
         let parts = [
-            ("Deployments", deployments), ("Traffic", traffic), ("Workers", workers), ("Batches", batches),
-            ("Decisions", decisions),
+            ("Deployments", deployments), ("Traffic", traffic), ("Scaling", scaling), ("Hosts", hosts),
+            ("Workers", workers), ("Batches", batches), ("Decisions", decisions),
         ]
         for (title, table) in parts where !table.rows.isEmpty {
             if !lines.isEmpty { lines.append("") }
@@ -125,6 +143,43 @@ struct StatusReport {
                 .text(try row.decode(0)), .text(try row.decode(1)), .word(try row.decode(2)), .share(share / 100),
                 .count(Int64(weight)), .count(Int64(tier)), .word(try row.decode(6)), .share(score),
                 .text(try row.decode(8)),
+            ])
+        }
+        return table
+    }
+
+    private static func scaling(_ rows: Rows) throws(PostgresError) -> TextTable {
+        var table = TextTable([
+            .init("deployment", key: "deployment", canShrink: true), .init("desired", key: "desired"),
+            .init("ready", key: "ready"), .init("starting", key: "starting"), .init("no host", key: "unplaced"),
+            .init("bounds", key: "bounds"), .init("scaler", key: "scaler"),
+            .init("why", key: "reason", canShrink: true),
+        ])
+        for row in rows {
+            func count(_ column: Int) throws(PostgresError) -> Cell {
+                .count(Int64(try row.decode(column, as: Int32.self)))
+            }
+            table.append([
+                .text(try row.decode(0)), try count(1), try count(2), try count(3), try count(4),
+                .text(try row.decode(5)), .word(try row.decode(6)), .text(try row.decode(7)),
+            ])
+        }
+        return table
+    }
+
+    private static func hosts(_ rows: Rows) throws(PostgresError) -> TextTable {
+        var table = TextTable([
+            .init("host", key: "host", canShrink: true), .init("state", key: "state"), .init("slots", key: "slots"),
+            .init("ending", key: "giving_up"), .init("used MiB", key: "memory_used_mib"),
+            .init("of MiB", key: "memory_mib"), .init("heard of", key: "age_seconds"),
+        ])
+        for row in rows {
+            let (slots, ending): (Int32, Int32) = (try row.decode(2), try row.decode(3))
+            let (used, memory): (Int64, Int64?) = (try row.decode(4), try row.decode(5))
+            let age: Double = try row.decode(6)
+            table.append([
+                .text(try row.decode(0)), .word(try row.decode(1)), .count(Int64(slots)), .count(Int64(ending)),
+                .count(used >> 20), memory.map { .count($0 >> 20) } ?? .none, .duration(.seconds(age)),
             ])
         }
         return table

@@ -344,7 +344,8 @@ language sql stable as $$
     -- By unit first: jobs of one unit are alike, and taken for independent they would make intervals too narrow.
     with u as (
         select a.id as arm_id, a.name, x.unit,
-            avg(case when r.state = 'succeeded' then 1.0 when r.state in ('failed', 'quarantined', 'expired')
+            avg(case when r.state = 'succeeded' then 1.0
+                when (r.state in ('failed', 'quarantined') or r.state = 'expired' and not a.is_shadow)
                 and coalesce(r.error_class not in ('invalid_request', 'unsupported'), true) then 0.0 end)::double precision as success,
             avg(extract(epoch from r.finished_at - r.started_at)) filter (where r.state = 'succeeded')::double precision as latency,
             avg(r.prompt_tokens + r.completion_tokens) filter (where r.state = 'succeeded')::double precision as tokens,
@@ -363,7 +364,7 @@ language sql stable as $$
     group by u.arm_id, u.name, m.metric
 $$;
 comment on function sluice.experiment_tallies(int) is
-    'What each arm brought so far: of every metric how many units have it, and the sum and the sum of the squares of their means. Faults of callers and what was cancelled count for nothing. Reads every exposure of the experiment.';
+    'What each arm brought so far: of every metric how many units have it, and the sum and the sum of the squares of their means. Faults of callers, what was cancelled, and copies there was no room for count for nothing. Reads every exposure of the experiment.';
 
 create or replace function sluice.reported_experiments()
 returns table (id int, name text, model text, state text, unit text, salt text, reason text, started_ms bigint, stopped_ms bigint,

@@ -180,7 +180,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendHost", "CLinux", "Domain", "Fleet", "Lifeline", "Postgres", "Queue", "Settings", "Telemetry",
+                "BackendHost", "CLinux", "Domain", "Fleet", "JSONText", "Lifeline", "Postgres", "Queue", "Settings",
+                "Telemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

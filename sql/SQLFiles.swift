@@ -26,6 +26,10 @@ package enum SQLFiles {
         Migration(version: 12, name: "0012_batch_orders", sql: PackageResources._012_batch_orders_sql),
         Migration(version: 13, name: "0013_database_life", sql: PackageResources._013_database_life_sql),
         Migration(version: 14, name: "0014_scaling", sql: PackageResources._014_scaling_sql),
+        Migration(version: 15, name: "0015_experiments", sql: PackageResources._015_experiments_sql),
+        Migration(
+            version: 16, name: "0016_deployment_limits", sql: PackageResources._016_deployment_limits_sql),
+        Migration(version: 17, name: "0017_fallbacks", sql: PackageResources._017_fallbacks_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -53,6 +57,9 @@ package enum SQLFiles {
         ("hosts", PackageResources.hosts_sql),
         ("scaling", PackageResources.scaling_sql),
         ("scaling_look", PackageResources.scaling_look_sql),
+        ("experiments", PackageResources.experiments_sql),
+        ("deployment_limits", PackageResources.deployment_limits_sql),
+        ("fallbacks", PackageResources.fallbacks_sql),
         ("roles", PackageResources.roles_sql),
         ("invariants", PackageResources.invariants_sql),
     ]

@@ -19,6 +19,8 @@ package struct FleetDeclaration: Sendable, Hashable {
         package var strategy: String?
         /// What `sluice.set_policy` takes: JSON values by name, as PostgreSQL prints them.
         package var policy: [String: String] = [:]
+        /// The models that answer in its place, the first choice first; nil: as it is.
+        package var fallbacks: [String]?
         package var deployments: [Deployment] = []
 
         package init(_ name: String) { self.name = name }
@@ -43,11 +45,35 @@ package struct FleetDeclaration: Sendable, Hashable {
         package var tier: Int32?
         /// What `sluice.set_scaling` takes: JSON values by name, as PostgreSQL prints them.
         package var scaling: [String: String] = [:]
+        /// What `sluice.set_deployment_limits` takes: JSON values by name, as PostgreSQL prints them.
+        package var limits: [String: String] = [:]
+
+        package init(_ name: String) { self.name = name }
+    }
+
+    /// Arms of a model side by side. It begins when it is declared, and cannot be changed.
+    package struct Experiment: Sendable, Hashable {
+        package var name: String
+        /// Where it stands in the file, from 1; 0 when it comes from SQL.
+        package var line = 0
+        package var model: String?
+        /// `job` or `tenant`.
+        package var unit: String?
+        package var salt: String?
+        /// A JSON object.
+        package var plan: String?
+        /// A JSON list of objects.
+        package var arms: String?
+        /// `running` or `stopped`; nil: running.
+        package var state: String?
 
         package init(_ name: String) { self.name = name }
     }
 
     package var models: [Model]
+    package var experiments: [Experiment]
 
-    package init(models: [Model] = []) { self.models = models }
+    package init(models: [Model] = [], experiments: [Experiment] = []) {
+        (self.models, self.experiments) = (models, experiments)
+    }
 }

@@ -38,10 +38,15 @@ package enum FleetFile {
         return declaration
     }
 
-    /// `declaration` as a file that `read` understands, models and deployments by name.
+    /// `declaration` as a file that `read` understands, everything by name.
     package static func text(_ declaration: FleetDeclaration) throws -> String {
         let models = declaration.models.sorted { $0.name < $1.name }.map { (word($0.name), node($0)) }
-        return try Yams.serialize(node: Node([(word("models"), Node(models))]), width: -1, sortKeys: false)
+        var sections = [(word("models"), Node(models))]
+        if !declaration.experiments.isEmpty {
+            let experiments = declaration.experiments.sorted { $0.name < $1.name }.map { (word($0.name), node($0)) }
+            sections.append((word("experiments"), Node(experiments)))
+        }
+        return try Yams.serialize(node: Node(sections), width: -1, sortKeys: false)
     }
 
     /// `text` as a JSON string, with its quotes.
@@ -78,6 +83,9 @@ extension FleetFile {
             let policy = model.policy.sorted { $0.key < $1.key }.map { (word($0.key), JSONNode.node(of: $0.value)) }
             append("policy", Node(policy))
         }
+        if let fallbacks = model.fallbacks, !fallbacks.isEmpty {
+            append("fallbacks", Node(fallbacks.map(word), Tag(.implicit), .flow))
+        }
         if !model.deployments.isEmpty {
             append(
                 "deployments",
@@ -100,6 +108,24 @@ extension FleetFile {
             let scaling = deployment.scaling.sorted { $0.key < $1.key }
             append("scaling", Node(scaling.map { (word($0.key), JSONNode.node(of: $0.value)) }))
         }
+        if !deployment.limits.isEmpty {
+            let limits = deployment.limits.sorted { $0.key < $1.key }.map {
+                (word($0.key), JSONNode.node(of: $0.value))
+            }
+            append("limits", Node(limits))
+        }
+        return Node(pairs)
+    }
+
+    private static func node(_ experiment: FleetDeclaration.Experiment) -> Node {
+        var pairs: [(Node, Node)] = []
+        func append(_ key: String, _ value: Node?) { if let value { pairs.append((word(key), value)) } }
+        append("model", experiment.model.map(word))
+        append("unit", experiment.unit.map(word))
+        append("salt", experiment.salt.map(word))
+        append("plan", experiment.plan.map(JSONNode.node))
+        append("arms", experiment.arms.map(JSONNode.node))
+        append("state", experiment.state.map(word))
         return Node(pairs)
     }
 }

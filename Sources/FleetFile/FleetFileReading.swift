@@ -10,12 +10,15 @@ struct FleetFileReading {
             note(root, "A fleet file begins with `models:`.")
             return FleetDeclaration()
         }
-        let keys = section(root, "the file", ["models"])
-        guard let models = keys["models"] else {
-            if problems.isEmpty { note(root, "A fleet file begins with `models:`.") }
-            return FleetDeclaration()
+        let keys = section(root, "the file", ["models", "experiments"])
+        if keys.isEmpty, problems.isEmpty { note(root, "A fleet file begins with `models:`.") }
+        var declaration = FleetDeclaration()
+        if let models = keys["models"] {
+            declaration.models = named(models, "models").map { model($0, $1, line: $2) }
         }
-        let declaration = FleetDeclaration(models: named(models, "models").map { model($0, $1, line: $2) })
+        if let experiments = keys["experiments"] {
+            declaration.experiments = named(experiments, "experiments").map { experiment($0, $1, line: $2) }
+        }
         noteRepetitions(declaration)
         return declaration
     }
@@ -42,7 +45,7 @@ struct FleetFileReading {
             node, "model \"\(name)\"",
             [
                 "max_attempts", "attempt_timeout_ms", "retry_base_ms", "retry_cap_ms", "strategy", "policy",
-                "deployments",
+                "fallbacks", "deployments",
             ])
         model.maximumAttempts = number(keys, "max_attempts", 1...100)
         model.attemptTimeout = number(keys, "attempt_timeout_ms", 1...86_400_000)
@@ -62,6 +65,16 @@ struct FleetFileReading {
         if let policy = keys["policy"] {
             for (name, value, _) in named(policy, "policy") { model.policy[name] = json(value) }
         }
+        if let node = keys["fallbacks"] {
+            let names = node.sequence?.compactMap { $0.scalar?.string }
+            if let names, names.count == node.sequence?.count, names.count <= 4,
+                Set(names + [name]).count == names.count + 1
+            {
+                model.fallbacks = names
+            } else {
+                note(node, "fallbacks is a list of at most 4 other models, such as [chat-small].")
+            }
+        }
         if let deployments = keys["deployments"] {
             model.deployments = named(deployments, "deployments").map { deployment($0, $1, line: $2) }
         }
@@ -73,7 +86,7 @@ struct FleetFileReading {
         deployment.line = line
         let keys = section(
             node, "deployment \"\(name)\"",
-            ["backend", "config", "workers", "slots", "version", "weight", "tier", "scaling"])
+            ["backend", "config", "workers", "slots", "version", "weight", "tier", "scaling", "limits"])
         deployment.backend = text(keys, "backend")
         if let config = keys["config"] {
             if case .mapping = config {
@@ -91,7 +104,54 @@ struct FleetFileReading {
             for (name, value, _) in named(scaling, "scaling") { deployment.scaling[name] = json(value) }
             deployment.scaling = plain(deployment.scaling, scaling)
         }
+        if let limits = keys["limits"] { deployment.limits = self.limits(limits) }
         return deployment
+    }
+
+    private mutating func limits(_ node: Node) -> [String: String] {
+        let keys = section(node, "limits", ["concurrency", "requests_per_minute", "tokens_per_minute"])
+        var limits: [String: String] = [:]
+        for (name, value) in keys {
+            guard value.null != nil || (value.scalar.flatMap({ Int64($0.string) }) ?? 0) >= 1 else {
+                note(value, "\(name) is a whole number from 1, or null for no limit.")
+                continue
+            }
+            limits[name] = json(value)
+        }
+        return limits
+    }
+
+    private mutating func experiment(_ name: String, _ node: Node, line: Int) -> FleetDeclaration.Experiment {
+        var experiment = FleetDeclaration.Experiment(name)
+        experiment.line = line
+        let place = "experiment \"\(name)\""
+        let keys = section(node, place, ["model", "unit", "salt", "plan", "arms", "state"])
+        experiment.model = text(keys, "model")
+        experiment.unit = word(keys, "unit", ["job", "tenant"])
+        experiment.salt = text(keys, "salt")
+        experiment.state = word(keys, "state", ["running", "stopped"])
+        if let plan = keys["plan"] {
+            if case .mapping = plan {
+                experiment.plan = json(plan)
+            } else {
+                note(plan, "plan is a mapping, such as {primary: score}.")
+            }
+        }
+        if let arms = keys["arms"] {
+            if case .sequence(let list) = arms, 2...20 ~= list.count, list.allSatisfy({ $0.mapping != nil }) {
+                experiment.arms = json(arms)
+            } else {
+                note(arms, "arms is a list of 2 to 20 mappings, such as {name: control, percent: 50}.")
+            }
+        }
+        return experiment
+    }
+
+    private mutating func word(_ keys: [String: Node], _ key: String, _ known: [String]) -> String? {
+        guard let word = text(keys, key) else { return nil }
+        if known.contains(word) { return word }
+        note(keys[key], "\(key) is \(known.joined(separator: " or ")).")
+        return nil
     }
 }
 

@@ -32,6 +32,12 @@ package struct FleetPlan: Sendable, Hashable {
         case setStrategy(model: String, String)
         /// A JSON object.
         case setPolicy(model: String, String)
+        case setFallbacks(model: String, [String])
+        /// A JSON object.
+        case setDeploymentLimits(deployment: String, String)
+        case stopExperiment(String)
+        /// With a model and arms.
+        case startExperiment(FleetDeclaration.Experiment)
     }
 
     /// For people, in the order of the file.
@@ -67,6 +73,12 @@ package struct FleetPlan: Sendable, Hashable {
             }
             plan(model, from: models[model.name], &problems)
         }
+        let known = Set(current.models.map(\.name) + declared.models.map(\.name))
+        // When every model is there.
+        for model in declared.models {
+            plan(model.fallbacks, of: model, from: models[model.name]?.fallbacks ?? [], known, &problems)
+        }
+        plan(declared.experiments, from: current.experiments, of: known, &problems)
         guard problems.isEmpty else { throw FleetFileError(problems: problems.sorted { $0.line < $1.line }) }
     }
 
@@ -136,22 +148,85 @@ package struct FleetPlan: Sendable, Hashable {
         if let tier = declared.tier, compare(subject, "tier", current?.tier, tier) {
             steps.append(.setTier(deployment: declared.name, tier))
         }
-        if let object = changed(subject, "scaling", from: current?.scaling ?? [:], to: declared.scaling) {
+        if let object = members(subject, "scaling", of: declared.scaling, from: current?.scaling ?? [:]) {
             steps.append(.setScaling(deployment: declared.name, object))
+        }
+        if let limits = members(subject, "limits", of: declared.limits, from: current?.limits ?? [:]) {
+            steps.append(.setDeploymentLimits(deployment: declared.name, limits))
         }
     }
 
-    /// The members of `declared` that are not as they are, as a JSON object; null is the default again. Nil: none.
-    private mutating func changed(
-        _ subject: String, _ key: String, from current: [String: String], to declared: [String: String]
+    private mutating func plan(
+        _ fallbacks: [String]?, of model: FleetDeclaration.Model, from current: [String], _ known: Set<String>,
+        _ problems: inout [FleetFileError.Problem]
+    ) {
+        guard let fallbacks, fallbacks != current else { return }
+        for name in fallbacks where !known.contains(name) {
+            problems.append(
+                .init(
+                    line: model.line,
+                    message: "Model \"\(model.name)\" falls back to \"\(name)\", which is no model: declare it, too."))
+        }
+        func text(_ names: [String]) -> String { "[\(names.joined(separator: ", "))]" }
+        compare("model \(model.name)", "fallbacks", text(current), text(fallbacks))
+        steps.append(.setFallbacks(model: model.name, fallbacks))
+    }
+
+    /// Those that stop first: a model has one at a time.
+    private mutating func plan(
+        _ declared: [FleetDeclaration.Experiment], from current: [FleetDeclaration.Experiment], of models: Set<String>,
+        _ problems: inout [FleetFileError.Problem]
+    ) {
+        let known = Dictionary(current.map { ($0.name, $0) }) { $1 }
+        var starts: [Step] = []
+        for experiment in declared {
+            let subject = "experiment \(experiment.name)"
+            let state = experiment.state ?? "running"
+            if let found = known[experiment.name] {
+                if let difference = Self.difference(experiment, found) {
+                    problems.append(
+                        .init(
+                            line: experiment.line,
+                            message:
+                                "Experiment \"\(experiment.name)\" has another \(difference): one that has begun is not changed. Give the new one another name."
+                        ))
+                } else if found.state == "running", compare(subject, "state", found.state, state) {
+                    steps.append(.stopExperiment(experiment.name))
+                } else if experiment.state == "running", found.state == "stopped" {
+                    problems.append(
+                        .init(
+                            line: experiment.line,
+                            message: "Experiment \"\(experiment.name)\" was stopped; give a new one another name."))
+                }
+            } else if state == "running" {
+                guard let model = experiment.model, models.contains(model), experiment.arms != nil else {
+                    problems.append(
+                        .init(
+                            line: experiment.line,
+                            message:
+                                "Experiment \"\(experiment.name)\" is new: say its model, one there is, and its arms."
+                        ))
+                    continue
+                }
+                changes.append(Change(subject: subject, after: "of model \(model)"))
+                starts.append(.startExperiment(experiment))
+            }
+        }
+        steps += starts
+    }
+
+    /// The key in which the two are not the same; nil: they are, as far as the first says anything.
+    private static func difference(
+        _ declared: FleetDeclaration.Experiment, _ found: FleetDeclaration.Experiment
     ) -> String? {
-        let changed = declared.filter { name, value in
-            let known = current[name]
-            return value == "null" ? known != nil : known != value
-        }.sorted { $0.key < $1.key }
-        guard !changed.isEmpty else { return nil }
-        for (name, value) in changed { compare(subject, "\(key).\(name)", current[name], value) }
-        return "{\(changed.map { "\(JSONNode.quoted($0.key)): \($0.value)" }.joined(separator: ", "))}"
+        func differs(_ one: String?, _ other: String?) -> Bool {
+            one.map { JSONNode.canonical($0) != JSONNode.canonical(other ?? "") } ?? false
+        }
+        if let model = declared.model, model != found.model { return "model" }
+        if let unit = declared.unit, unit != found.unit { return "unit" }
+        if let salt = declared.salt, salt != found.salt { return "salt" }
+        if differs(declared.plan, found.plan) { return "plan" }
+        return differs(declared.arms, found.arms) ? "arms" : nil
     }
 
     /// How the traffic is divided. The strategy last: setting weights makes them count.
@@ -185,9 +260,22 @@ package struct FleetPlan: Sendable, Hashable {
         {
             steps.append(.setStrategy(model: declared.name, strategy))
         }
-        if let object = changed(subject, "policy", from: current?.policy ?? [:], to: declared.policy) {
-            steps.append(.setPolicy(model: declared.name, object))
+        if let policy = members(subject, "policy", of: declared.policy, from: current?.policy ?? [:]) {
+            steps.append(.setPolicy(model: declared.name, policy))
         }
+    }
+
+    /// The members of `key` that are to be different, as a JSON object; nil: none. Null takes one away.
+    private mutating func members(
+        _ subject: String, _ key: String, of declared: [String: String], from current: [String: String]
+    ) -> String? {
+        let different = declared.filter { name, value in
+            value == "null" ? current[name] != nil : current[name] != value
+        }
+        guard !different.isEmpty else { return nil }
+        let sorted = different.sorted { $0.key < $1.key }
+        for (name, value) in sorted { compare(subject, "\(key).\(name)", current[name], value) }
+        return "{\(sorted.map { "\(JSONNode.quoted($0.key)): \($0.value)" }.joined(separator: ", "))}"
     }
 
     /// Notes that `key` is to be different; whether it is.

@@ -30,6 +30,28 @@ enum JSONNode {
         }
     }
 
+    /// What `json` says, whatever the order of its keys and the spelling of its numbers: equal values have equal texts.
+    static func canonical(_ json: String) -> String {
+        do {
+            return try Yams.compose(yaml: json).map(canonical) ?? json
+        } catch {
+            return json
+        }
+    }
+
+    private static func canonical(_ node: Node) -> String {
+        switch node {
+        case .mapping(let mapping):
+            let members = mapping.map { key, value in (key.scalar?.string ?? "", canonical(value)) }
+            return "{" + members.sorted { $0.0 < $1.0 }.map { "\(quoted($0.0)):\($0.1)" }.joined(separator: ",") + "}"
+        case .sequence(let sequence): return "[" + sequence.map(canonical).joined(separator: ",") + "]"
+        case .scalar(let scalar):
+            let text = text(of: scalar) ?? ""
+            return isNumber(text) ? Double(text).map { "\($0)" } ?? text : text
+        case .alias: return ""
+        }
+    }
+
     /// The node of the JSON value `json`, in the style people write.
     static func node(of json: String) -> Node {
         do {

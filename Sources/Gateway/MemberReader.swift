@@ -56,6 +56,18 @@ struct MemberReader {
         return number
     }
 
+    func number(_ index: Int, _ name: String, _ range: ClosedRange<Double>) throws(GatewayFailure) -> Double? {
+        guard let member = member(index) else { return nil }
+        guard member.kind == .number, let number = Double(String(decoding: text[member.range], as: UTF8.self)),
+            range ~= number
+        else {
+            throw .invalid(
+                "`\(name)` has to be a number, \(Int(range.lowerBound)) to \(Int(range.upperBound)).",
+                parameter: name)
+        }
+        return number
+    }
+
     func flag(_ index: Int, _ name: String) throws(GatewayFailure) -> Bool {
         guard let member = member(index) else { return false }
         guard member.kind == .bool else { throw .invalid("`\(name)` has to be true or false.", parameter: name) }

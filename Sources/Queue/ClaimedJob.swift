@@ -26,6 +26,8 @@ package struct ClaimedJob: Sendable {
     package var isStreaming: Bool
     /// The request, UTF-8 JSON.
     package var payload: [UInt8]
+    /// What the arm of an experiment it belongs to changes of the request, UTF-8 JSON; nil: nothing.
+    package var treatment: [UInt8]?
     /// The stage of its deployment's traffic it was claimed in.
     package var stage: Int32 = 0
 }

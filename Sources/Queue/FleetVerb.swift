@@ -43,10 +43,36 @@ package enum FleetVerb: Sendable {
     /// When deployments of a model are isolated and how they come back: UTF-8 JSON, an object of what
     /// `sluice.set_policy` knows.
     case setPolicy(model: String, policy: [UInt8])
+    /// What a deployment may be asked for at most: UTF-8 JSON, an object of what `sluice.set_deployment_limits` knows.
+    case setDeploymentLimits(String, limits: [UInt8])
+    /// Which models answer in place of one that cannot, at most 4; none for an empty list.
+    case setFallbacks(model: String, [String])
+    /// Splits a model between arms from now on.
+    case startExperiment(ExperimentRequest)
+    /// Ends an experiment; what it has shown stays.
+    case stopExperiment(String)
     /// Queues failed and quarantined jobs again, the oldest first; of all models for nil.
     case retryDead(model: String?, atMost: Int32)
     /// Cancels jobs that match everything given, the oldest first; at least one thing has to be given.
     case cancelWhere(JobSelection)
+
+    /// An experiment to start: what `sluice.start_experiment` takes.
+    package struct ExperimentRequest: Sendable {
+        package var name: String
+        package var model: String
+        /// A list of objects, UTF-8 JSON.
+        package var arms: [UInt8]
+        /// `job` or `tenant`: what is drawn for where a job has no affinity key.
+        package var unit = "job"
+        /// An object, UTF-8 JSON.
+        package var plan = Array("{}".utf8)
+        /// Nil: the name.
+        package var salt: String?
+
+        package init(_ name: String, model: String, arms: [UInt8]) {
+            (self.name, self.model, self.arms) = (name, model, arms)
+        }
+    }
 
     /// Which jobs `cancelWhere` means.
     package struct JobSelection: Sendable {
@@ -116,6 +142,20 @@ extension FleetVerb {
         case .resumeRollout: Statement("resume_rollout", "select sluice.resume_rollout($1::text, why => $2::text)")
         case .setPolicy:
             Statement("set_policy", "select sluice.set_policy($1::text, $2::json::jsonb, why => $3::text)")
+        case .setDeploymentLimits:
+            Statement(
+                "set_deployment_limits",
+                "select sluice.set_deployment_limits($1::text, $2::json::jsonb, why => $3::text)")
+        case .setFallbacks:
+            Statement("set_fallbacks", "select sluice.set_fallbacks($1::text, $2::text[], why => $3::text)")
+        case .startExperiment:
+            Statement(
+                "start_experiment",
+                """
+                select sluice.start_experiment($1::text, $2::text, $3::json::jsonb, $4::text::sluice.experiment_unit,
+                    $5::json::jsonb, $6::text, why => $7::text)
+                """)
+        case .stopExperiment: Statement("stop_experiment", "select sluice.stop_experiment($1::text, why => $2::text)")
         case .retryDead: Statement("retry_dead", "select sluice.retry_dead($1::text, $2::int, why => $3::text)")
         case .cancelWhere:
             Statement(
@@ -134,7 +174,8 @@ extension FleetVerb {
             parameters.append(name)
             parameters.append(flag)
         case .pause(let name), .resume(let name), .promote(let name), .rollback(let name), .pauseRollout(let name),
-            .resumeRollout(let name), .drainHost(let name), .restoreHost(let name):
+            .resumeRollout(let name), .drainHost(let name), .restoreHost(let name),
+            .stopExperiment(let name):
             parameters.append(name)
         case .rollout(let name, let baseline, let gates):
             parameters.append(name)
@@ -151,12 +192,22 @@ extension FleetVerb {
             parameters.append(name)
             parameters.append(slots)
             parameters.append(JSONText(rule))
-        case .setWeights(let model, let json), .setPolicy(let model, let json):
-            parameters.append(model)
+        case .setWeights(let name, let json), .setPolicy(let name, let json), .setDeploymentLimits(let name, let json):
+            parameters.append(name)
             parameters.append(JSONText(json))
         case .setStrategy(let model, let strategy):
             parameters.append(model)
             parameters.append(strategy)
+        case .setFallbacks(let model, let others):
+            parameters.append(model)
+            parameters.append(others)
+        case .startExperiment(let request):
+            parameters.append(request.name)
+            parameters.append(request.model)
+            parameters.append(JSONText(request.arms))
+            parameters.append(request.unit)
+            parameters.append(JSONText(request.plan))
+            parameters.append(request.salt)
         case .retryDead(let model, let atMost):
             parameters.append(model)
             parameters.append(atMost)

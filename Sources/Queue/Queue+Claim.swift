@@ -11,6 +11,9 @@ package struct Claim: Sendable {
     package var share: Int64
     /// The stage of the deployment's traffic its jobs are judged in.
     package var stage: Int32
+    /// When the limits of the worker's deployment allowed no more: in how long to ask again. Then what was not found says
+    /// nothing.
+    package var rest: Duration?
 
     /// Per priority, the largest key among the jobs; nil where there is none.
     package var largestKeys: [Int64?] {
@@ -49,6 +52,8 @@ extension Queue {
                     claim.share = try row.decode(7)
                     claim.emptyFloors = try row.decode(12)
                     claim.stage = try row.decode(13)
+                    let rest: Int32? = try row.decode(15)
+                    claim.rest = rest.map { .milliseconds($0) }
                 } else {
                     claim.jobs.append(try ClaimedJob(row))
                 }
@@ -71,11 +76,13 @@ extension Queue {
 extension ClaimedJob {
     init(_ row: Row) throws(PostgresError) {
         let payload: JSONText = try row.decode(11)
+        let treatment: JSONText? = try row.decode(14)
         self.init(
             id: try row.decode(0), attempt: try row.decode(1), failures: try row.decode(2), crashes: try row.decode(3),
             maximumAttempts: try row.decode(4), kind: try row.decodeWord(5), priority: try row.decode(6),
             key: try row.decode(7), deadlineMilliseconds: try row.decode(8), queuedMilliseconds: try row.decode(9),
-            isStreaming: try row.decode(10), payload: payload.utf8)
+            isStreaming: try row.decode(10), payload: payload.utf8,
+            treatment: treatment?.utf8)
     }
 }
 

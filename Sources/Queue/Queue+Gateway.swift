@@ -36,6 +36,8 @@ package struct JobResult: Sendable {
     package var runMilliseconds: Int64
     /// The answer, or the upstream's error object, UTF-8 JSON.
     package var body: [UInt8]?
+    /// The model that answered in place of the one that was asked for; nil when none did.
+    package var servedBy: String?
 }
 
 extension Queue {
@@ -117,7 +119,8 @@ extension Queue {
                         errorClass: try row.decodeOptionalWord(3), errorMessage: try row.decode(4),
                         promptTokens: try row.decode(5), completionTokens: try row.decode(6),
                         isUsageEstimated: try row.decode(10),
-                        queuedMilliseconds: try row.decode(7), runMilliseconds: try row.decode(8), body: body?.utf8))
+                        queuedMilliseconds: try row.decode(7), runMilliseconds: try row.decode(8), body: body?.utf8,
+                        servedBy: try row.decode(11)))
             }
             return found
         }

@@ -31,6 +31,8 @@ package struct JobStatus: Sendable {
     package var completionTokens: Int32?
     /// Whether the tokens are a guess of the backend's; nil where there are none.
     package var isUsageEstimated: Bool?
+    /// The model that answered in place of `model`; nil when none did.
+    package var servedBy: String?
 }
 
 extension Queue {
@@ -160,7 +162,8 @@ extension JobStatus {
             dueAt: try row.decode(13), deadlineAt: try row.decode(14), startedAt: try row.decode(15),
             finishedAt: try row.decode(16), worker: try row.decode(17), deployment: try row.decode(18),
             errorClass: try row.decodeOptionalWord(19), errorMessage: try row.decode(20),
-            promptTokens: try row.decode(21), completionTokens: try row.decode(22), isUsageEstimated: try row.decode(23)
-        )
+            promptTokens: try row.decode(21), completionTokens: try row.decode(22),
+            isUsageEstimated: try row.decode(23),
+            servedBy: try row.decode(24))
     }
 }

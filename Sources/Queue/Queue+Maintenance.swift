@@ -20,6 +20,7 @@ package struct ReapedWorker: Sendable {
 extension Queue {
     private static let promoteStatement = Statement(
         "promote_due", "select * from sluice.promote_due(coalesce($1::timestamptz, '-infinity'), $2::int)")
+    private static let fallBackStatement = Statement("fall_back", "select sluice.fall_back($1::int)")
     private static let expireStatement = Statement("expire", "select sluice.expire($1::int)")
     private static let reapStatement = Statement("reap", "select * from sluice.reap()")
     private static let sweepStatement = Statement("sweep", "select sluice.sweep()")
@@ -44,6 +45,12 @@ extension Queue {
     /// Ends up to `limit` jobs whose deadline passed, and returns how many.
     package func expire(limit: Int32 = 1000) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.expireStatement) { $0.append(limit) }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Queues up to `limit` jobs of each model that nobody can serve for a model that stands in, and returns how many.
+    package func fallBack(limit: Int32 = 1000) async throws(QueueError) -> Int32 {
+        let rows = try await call(Self.fallBackStatement) { $0.append(limit) }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 

@@ -1,11 +1,12 @@
+import Fleet
 package import Logging
 package import Postgres
 import Queue
 import ServiceLifecycle
 import Telemetry
 
-/// Keeps the queue in shape: queues due jobs, ends expired ones, takes leases of the dead back, settles batches, sweeps
-/// rings, makes partitions.
+/// Keeps the queue in shape: queues due jobs, ends expired ones, gives stand-ins what nobody serves, takes leases of the dead back, settles batches, sweeps
+/// rings, makes partitions, reports on experiments.
 ///
 /// Every function it calls may be called by several at a time, so that two supervisors that both believe to lead do no
 /// harm. Two connections: what must be prompt does not wait behind what may wait for locks. Nothing the database says ends
@@ -35,6 +36,11 @@ package struct Maintenance: Service {
             group.addTask { await promote(queue) }
             group.addTask {
                 await repeating("Ending expired jobs") { try await queue.expire() >= 1000 ? .zero : .milliseconds(250) }
+            }
+            group.addTask {
+                await repeating("Falling back") {
+                    try await queue.fallBack() >= 1000 ? .zero : .milliseconds(500)
+                }
             }
             group.addTask {
                 await repeating("Reaping dead workers") {
@@ -89,12 +95,30 @@ package struct Maintenance: Service {
                     return did.isEmpty ? .seconds(10) : .milliseconds(10)
                 }
             }
+            group.addTask { await report(queue) }
             group.addTask {
                 await repeating("Tidying up") {
                     try await queue.tidy()
                     return .seconds(60)
                 }
             }
+        }
+    }
+
+    /// Says what experiments show, as often as it costs little: a report reads everything the experiment has brought.
+    private func report(_ queue: Queue) async {
+        let clock = ContinuousClock()
+        await repeating("Reporting on experiments") {
+            let began = clock.now
+            for experiment in try await queue.experiments() where experiment.isOpen {
+                let report = try ExperimentReport(
+                    experiment, try await queue.arms(ofExperiment: experiment.id),
+                    try await queue.figures(ofExperiment: experiment.id))
+                try await queue.putReport(
+                    experiment: experiment.id,
+                    report.sides.map { ($0.arm.name, $0.verdict.rawValue, $0.sentence) })
+            }
+            return min(.seconds(3_600), max(.seconds(2), (clock.now - began) * 49))
         }
     }
 

@@ -1,4 +1,5 @@
 import Domain
+import Fleet
 import Lifeline
 import Logging
 import Postgres
@@ -29,7 +30,12 @@ extension WorkLoop {
             if claimsSuspect {
                 try await claimSuspect()
             } else if let limit {
-                let count = try await claim(limit, range, waiting: waiting)
+                let (count, rest) = try await claim(limit, range, waiting: waiting)
+                if count == 0, let rest {
+                    // At its limits: an end of its own, or one of its fellows', makes room sooner.
+                    await claimSignal.wait(atMost: rest)
+                    continue
+                }
                 // A look at part of the queue says nothing of the rest.
                 if count == 0 && range.ceilings != nil { continue }
                 emptyLooks = count == 0 ? emptyLooks + 1 : 0
@@ -46,8 +52,9 @@ extension WorkLoop {
         }
     }
 
-    /// Claims up to `limit` jobs and hands them to the lanes. Returns how many it got.
-    private func claim(_ limit: Int, _ range: ClaimRange, waiting: Bool) async throws -> Int {
+    /// Claims up to `limit` jobs and hands them to the lanes. Returns how many it got, and how long the limits of the
+    /// deployment allow no more, if they do not.
+    private func claim(_ limit: Int, _ range: ClaimRange, waiting: Bool) async throws -> (Int, rest: Duration?) {
         let began = now
         do {
             let claim = try await queue.claim(
@@ -56,10 +63,11 @@ extension WorkLoop {
             let returned = now
             state.withLock { state in
                 state.floors.claimReturned(
-                    range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit,
+                    range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit && claim.rest == nil,
                     emptyFloors: claim.emptyFloors,
                     share: claim.share, began: began, now: returned)
                 state.machine.claimReturned(claim.jobs, asked: limit, latency: returned - began, at: returned)
+                state.budget.earn(requests: claim.jobs.count { $0.attempt == 1 }, at: returned)
                 if state.machine.phase == .draining {
                     // It was told to drain while the claim was under way.
                     giveBack(state.machine.drainRequested(), &state)
@@ -67,14 +75,14 @@ extension WorkLoop {
             }
             wakeLanes(claim.jobs.count)
             endSignal.raise()
-            return claim.jobs.count
+            return (claim.jobs.count, claim.rest)
         } catch {
             state.withLock { $0.machine.claimFailed() }
             guard error.code == .unavailable else {
                 if error.code == .workerDead { throw WorkerEnd(.declaredDead, "\(error)") }
                 logger.error("A claim failed.", metadata: ["error": "\(error)"])
                 await claimSignal.wait(atMost: .seconds(1))
-                return 0
+                return (0, nil)
             }
             if error.cause?.code == .server {
                 // It was refused, so nothing was claimed: the disk is full, say.
@@ -85,7 +93,7 @@ extension WorkLoop {
                 link.doubted()
                 await link.whenRestored()
             }
-            return 0
+            return (0, nil)
         }
     }
 

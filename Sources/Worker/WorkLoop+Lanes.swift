@@ -1,5 +1,6 @@
 import BackendHost
 import Domain
+import Fleet
 import Lifeline
 import Logging
 import Queue
@@ -16,9 +17,11 @@ extension WorkLoop {
             board?.set(slot: lane, job: job.id)
             let began = now
             logBegin(job)
+            // The job keeps what the client sent; only the backend sees what the arm makes of it.
+            let body = job.treatment.flatMap(Treatment.init)?.applied(to: job.payload, kind: job.kind) ?? job.payload
             let outcome = await instance.execute(
                 BackendCall(
-                    job: job.id, attempt: Int(job.attempt), kind: job.kind, body: job.payload,
+                    job: job.id, attempt: Int(job.attempt), kind: job.kind, body: body,
                     isStreaming: job.isStreaming, deadline: timeLeft),
                 onChunk: receiver(of: job))
             if case .abandoned = outcome { return }
@@ -58,8 +61,9 @@ extension WorkLoop {
         let now = now
         let (isFirstEnd, wantsClaim, isNews, result) = state.withLock { state -> (Bool, Bool, Bool, AttemptResult?) in
             guard let (held, reason) = state.machine.ended(job.id, at: now),
-                let result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
+                var result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
             else { return (false, false, false, nil) }
+            if result.outcome == .retried, !state.budget.spend(at: now) { result = verdict.held(result) }
             switch result.outcome {
             case .succeeded: state.counters.succeeded += 1
             case .retried: state.counters.retried += 1

@@ -10,6 +10,7 @@ struct Sluice: AsyncParsableCommand {
                 SubmitCommand.self,
                 JobsCommand.self,
                 BatchCommand.self,
+                ScoreCommand.self,
             ]),
         CommandGroup(
             name: "Operate",
@@ -22,6 +23,7 @@ struct Sluice: AsyncParsableCommand {
                 ExportCommand.self,
                 ScaleCommand.self,
                 AdminCommand.self,
+                ExperimentsCommand.self,
                 SupervisorCommand.self,
                 GatewayCommand.self,
                 KeysCommand.self,

@@ -73,3 +73,48 @@ import Testing
         }
     }
 }
+
+extension FleetFileTests {
+    @Test(.database(migrated: true))
+    func `limits, stand-ins and experiments are declared, exported and ended in a file`()
+        async throws
+    {
+        let url = try TestDatabase.current.url
+        try await TemporaryFolder.with { folder in
+            let path = folder.path + "/fleet.yaml"
+            func apply(_ text: String) async throws -> RunningQueue.Outcome {
+                try Data(text.utf8).write(to: URL(filePath: path))
+                return try await RunningQueue.sluice(
+                    ["apply", "-f", path, "--backends", try Products.folder, "--database-url", url])
+            }
+            let first = try await apply(
+                """
+                models:
+                  echo:
+                    fallbacks: [small]
+                    deployments:
+                      echo-1: {backend: mock, limits: {concurrency: 20, requests_per_minute: 600}}
+                  small: {deployments: {small-1: {backend: mock}}}
+                experiments:
+                  tone:
+                    model: echo
+                    unit: tenant
+                    plan: {primary: score, guardrails: {latency: 0.20}}
+                    arms:
+                      - {name: control, percent: 50.0, deployment: echo-1}
+                      - {name: kind, percent: 12.5, prompt_prefix: "Be kind.", parameters: {temperature: 0.5}}
+                      - {name: dark, percent: 10, shadow: true}
+                """)
+            #expect(first.status == 0 && first.output.contains("experiment tone: new, of model echo"), "\(first)")
+            let exported = try await RunningQueue.sluice(["export", "--database-url", url])
+            #expect(exported.output.contains("requests_per_minute: 600"), "\(exported)")
+            #expect(exported.output.contains("fallbacks: [small]") && exported.output.contains("shadow: true"))
+            #expect(try await apply(exported.output).output == "The fleet is as the file says.\n", "\(exported)")
+            let ended = try await apply(
+                "models: {echo: {fallbacks: []}}\nexperiments: {tone: {state: stopped}}")
+            #expect(ended.output.contains("experiment tone: state running → stopped"), "\(ended)")
+            let after = try await RunningQueue.sluice(["export", "--database-url", url])
+            #expect(!after.output.contains("experiments") && !after.output.contains("fallbacks"), "\(after)")
+        }
+    }
+}

@@ -82,6 +82,37 @@ struct FleetFileTests {
                 == ["1 idleTimeout is a number of seconds, 0 to 86400."])
     }
 
+    @Test func `limits and experiments are read, and their mistakes are told with their lines`() throws {
+        let fleet = try FleetFile.read(
+            """
+            models: {chat: {deployments: {a: {limits: {requests_per_minute: 60, concurrency: null}}}}}
+            experiments:
+              tone:
+                model: chat
+                unit: tenant
+                plan: {primary: score, guardrails: {latency: 0.1}}
+                arms:
+                  - {name: control, percent: 50}
+                  - {name: kind, percent: 50, prompt_prefix: "Be kind.", parameters: {temperature: 0}}
+            """)
+        #expect(fleet.models[0].deployments[0].limits == ["requests_per_minute": "60", "concurrency": "null"])
+        let tone = fleet.experiments[0]
+        #expect(tone.model == "chat" && tone.unit == "tenant" && tone.state == nil)
+        #expect(tone.plan == #"{"primary": "score", "guardrails": {"latency": 0.1}}"#)
+        #expect(tone.arms?.contains(#""parameters": {"temperature": 0}"#) == true)
+        #expect(try FleetFile.read(try FleetFile.text(fleet)).experiments[0].arms == tone.arms)
+        #expect(
+            problems(
+                """
+                models: {chat: {deployments: {a: {limits: {concurrency: 0}}}}}
+                experiments:
+                  x: {unit: user}
+                  y: {arms: [{name: a}]}
+                  z: {state: paused, colour: 1}
+                """
+            ).map { $0.prefix(10) } == ["1 concurre", "3 unit is ", "4 arms is ", "5 There is", "5 state is"])
+    }
+
     @Test func `what was written is read as it was`() throws {
         let fleet = try FleetFile.read(Self.sample)
         func bare(_ fleet: FleetDeclaration) -> FleetDeclaration {
@@ -130,13 +161,13 @@ struct FleetFileTests {
               embed:
                 deployments:
                   a: {backend: mock}
-            experiments: {}
+            prices: {}
             """)
         #expect(
             found == [
                 "3 max_attempts is a whole number, 1 to 100.",
                 "4 There is no \"stratagy\" in model \"chat\"; there is max_attempts, attempt_timeout_ms, retry_base_ms, "
-                    + "retry_cap_ms, strategy, policy, deployments.",
+                    + "retry_cap_ms, strategy, policy, fallbacks, deployments.",
                 "5 There is no strategy \"best\"; there are least_busy, weighted, round_robin, health_weighted, fastest, "
                     + "priority.",
                 "7 retry_cap_ms is at least retry_base_ms, 500.",
@@ -148,7 +179,7 @@ struct FleetFileTests {
                 "9 tier is a whole number, 0 to 100.",
                 "10 Here are the keys of deployment \"b\", such as backend.",
                 "13 Deployment \"a\" stands in line 9 already: its name is its own.",
-                "14 There is no \"experiments\" in the file; there is models.",
+                "14 There is no \"prices\" in the file; there is models, experiments.",
             ])
     }
 

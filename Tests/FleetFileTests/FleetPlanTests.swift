@@ -11,9 +11,14 @@ struct FleetPlanTests {
             (deployment.backend, deployment.configuration) = ("mock", "{ \"latency_ms\" :5}")
             (deployment.workers, deployment.slots, deployment.version) = (1, 8, "1")
             (deployment.weight, deployment.tier) = (name == "idle" ? 0 : 100, 0)
+            if name == "b" { deployment.limits = ["concurrency": "4"] }
             model.deployments.append(deployment)
         }
-        return FleetDeclaration(models: [model])
+        var experiment = FleetDeclaration.Experiment("x")
+        (experiment.model, experiment.unit, experiment.salt, experiment.plan) = ("chat", "job", "x", "{}")
+        experiment.arms = #"[{"name": "control", "percent": 50}, {"name": "b", "percent": 50}]"#
+        experiment.state = "running"
+        return FleetDeclaration(models: [model], experiments: [experiment])
     }
 
     private func plan(_ text: String) throws -> FleetPlan {
@@ -21,13 +26,59 @@ struct FleetPlanTests {
     }
 
     @Test(arguments: [
-        "models:", "models: {chat: {}}",
+        "models:", "models: {chat: {fallbacks: []}}",
         "models: {chat: {max_attempts: 5, strategy: least_busy, policy: {open_ms: 60000, steps: null}}}",
-        "models: {chat: {deployments: {a: {config: {latency_ms: 5}, workers: 1, weight: 100}, b: {}}}}",
+        "models: {chat: {deployments: {a: {config: {latency_ms: 5}, workers: 1, weight: 100}, b: {limits: {concurrency: 4, tokens_per_minute: null}}}}}",
+        "experiments: {x: {arms: [{percent: 50.0, name: control}, {name: b, percent: 50}], plan: {}, state: running}}",
+        "experiments: {gone: {state: stopped}}",
     ])
     func `what is so already is no change`(text: String) throws {
         let plan = try plan(text)
         #expect(plan.changes.isEmpty && plan.steps.isEmpty)
+    }
+
+    @Test func `limits are set, changed and taken away one by one`() throws {
+        let plan = try plan(
+            "models: {chat: {deployments: {a: {limits: {tokens_per_minute: 9}}, b: {limits: {concurrency: null}}}}}")
+        #expect(
+            plan.steps == [
+                .setDeploymentLimits(deployment: "a", #"{"tokens_per_minute": 9}"#),
+                .setDeploymentLimits(deployment: "b", #"{"concurrency": null}"#),
+            ])
+        #expect(plan.changes.last?.sentence == "deployment b: limits.concurrency 4 → null")
+    }
+
+    @Test func `stand-ins are set when they differ, and have to be models`() throws {
+        let plan = try plan("models: {small: {}, chat: {fallbacks: [small]}}")
+        #expect(plan.steps.last == .setFallbacks(model: "chat", ["small"]))
+        #expect(plan.changes.last?.sentence == "model chat: fallbacks [] → [small]")
+        let error = #expect(throws: FleetFileError.self) { try self.plan("models: {chat: {fallbacks: [none]}}") }
+        #expect(error?.problems.first?.message.contains("is no model") == true)
+    }
+
+    @Test func `an experiment begins when it is declared, after those that end`() throws {
+        let plan = try plan(
+            """
+            experiments:
+              y: {model: chat, arms: [{name: a, percent: 10}, {name: b, percent: 10}]}
+              x: {state: stopped}
+            """)
+        guard case .stopExperiment("x")? = plan.steps.first, case .startExperiment(let y)? = plan.steps.last else {
+            Issue.record("\(plan.steps)")
+            return
+        }
+        #expect(plan.steps.count == 2 && y.arms == #"[{"name": "a", "percent": 10}, {"name": "b", "percent": 10}]"#)
+        #expect(plan.changes.map(\.subject) == ["experiment y", "experiment x"])
+    }
+
+    @Test(arguments: [
+        ("x: {arms: [{name: control, percent: 40}, {name: b, percent: 50}]}", "another arms"),
+        ("x: {salt: other}", "another salt"), ("x: {plan: {primary: score}}", "another plan"),
+        ("y: {model: chat}", "say its model"), ("y: {model: none, arms: [{name: a}, {name: b}]}", "say its model"),
+    ])
+    func `one that has begun is not changed, and a new one says everything`(text: String, says: String) throws {
+        let error = #expect(throws: FleetFileError.self) { try plan("experiments:\n  \(text)") }
+        #expect(error?.problems.first?.message.contains(says) == true && error?.problems.first?.line == 2)
     }
 
     @Test func `what is not named stays as it is`() throws {

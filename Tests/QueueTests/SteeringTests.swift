@@ -177,6 +177,24 @@ import Testing
         ] { #expect(try await code { _ = try await perform(verb) } == .invalidArgument) }
     }
 
+    @Test(.database(migrated: true), arguments: ["isolated", "draining"])
+    func `taking the new version of a rollout out of the traffic ends the rollout`(state: String) async throws {
+        let (corner, names) = try await Corner.open(deployments: 2)
+        _ = try await corner.queue.perform(.isolate(names[1], force: false), why: nil)
+        _ = try await corner.queue.perform(.rollout(names[1], over: names[0], gates: []), why: nil)
+        let verb = state == "isolated" ? FleetVerb.isolate(names[1], force: false) : .drain(names[1], force: false)
+        #expect(try await corner.queue.perform(verb, why: "it looks odd").contains("rolled back"))
+        let ended: [String] = try await corner.connection.values(
+            "select r.state || ' ' || r.reason from sluice.rollouts r where r.model = '\(corner.model)'")
+        #expect(ended.count == 1 && ended[0].hasPrefix("rolled_back") && ended[0].hasSuffix("it looks odd"))
+        #expect(try await share(corner, names[0]) == "{[0,10000)}")
+        let now: [String] = try await corner.connection.values(
+            "select state::text from sluice.deployment where name = '\(names[1])'")
+        #expect(now == [state])
+        // Another may begin.
+        _ = try await corner.queue.perform(.rollout(names[1], over: names[0], gates: []), why: nil)
+    }
+
     @Test(.database(migrated: true)) func `a return by ramp begins small, and needs no controller`() async throws {
         let (corner, names) = try await Corner.open(deployments: 2)
         _ = try await corner.queue.perform(.setWeights(model: corner.model, weights: weights(names)), why: nil)

@@ -49,7 +49,7 @@ enum ImportTable {
             "Postgres", "PrivatePostgres", "Queue", "Subprocess",
         ]),
         // Processes: siblings that never meet.
-        "Worker": system.union(edges).union(services).union(["BackendHost"]),
+        "Worker": system.union(edges).union(services).union(["BackendHost", "JSONText"]),
         "Supervisor": system.union(edges).union(services).union(["Subprocess"]),
         "Gateway": system.union(edges).union(services).union([
             "Admission", "AsyncHTTPClient", "BatchFile", "BatchLoading", "Crypto", "Hummingbird", "HummingbirdCore",

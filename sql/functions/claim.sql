@@ -9,7 +9,7 @@ create or replace function sluice.claim(
 returns table (
     id bigint, attempt smallint, failures smallint, crashes smallint, max_attempts smallint, kind sluice.job_kind,
     priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[],
-    stage int)
+    stage int, treatment json, rest_ms int)
 language plpgsql
 -- Planning was 0.38 of a 0.46 ms call, and one plan is right whatever the statistics of a fresh table say.
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -32,6 +32,12 @@ declare
     v_virtual regclass[];
     v_waiter regclass;
     v_version bigint;
+    v_experiment int;
+    v_is_limited boolean;
+    v_has_limits boolean;
+    v_allowed int;
+    v_rest int;
+    v_full record;
     v_now bigint[];
     v_ids bigint[];
     v_attempts smallint[];
@@ -45,13 +51,15 @@ begin
     if p_limit not between 1 and 1000 then
         raise exception using errcode = 'SL003', message = 'A claim takes 1 to 1,000 jobs.';
     end if;
-    select d.model_id, case when upper(d.share) - lower(d.share) > 0 and d.share <> int4multirange(range_merge(d.share))
-            then d.share end, lower(d.share), upper(d.share), d.paused, w.state, d.virtual_time, m.waiter,
-        d.xmin::text::bigint, d.id, d.stage
-    into v_model, v_share, v_low, v_high, v_paused, v_state, v_virtual, v_waiter, v_version, v_deployment, v_stage
+    select d.model_id, case when upper(s.share) - lower(s.share) > 0 and s.share <> int4multirange(range_merge(s.share))
+            then s.share end, lower(s.share), upper(s.share), d.paused, w.state, d.virtual_time, m.waiter,
+        d.xmin::text::bigint, d.id, d.stage, m.experiment_id, d.is_limited, m.has_limits
+    into v_model, v_share, v_low, v_high, v_paused, v_state, v_virtual, v_waiter, v_version, v_deployment, v_stage,
+        v_experiment, v_is_limited, v_has_limits
     from sluice.worker w
     join sluice.deployment d on d.id = w.deployment_id
     join sluice.model m on m.id = d.model_id
+    cross join lateral (select case when d.lanes = '{}' then d.share else d.share + d.lanes end as share) s
     where w.id = p_worker;
     if v_state is null or v_state in ('stopped', 'dead') then
         raise exception using errcode = 'SL010', message = 'This worker was declared dead; its process must end.';
@@ -85,8 +93,20 @@ begin
     if v_paused or v_low is null then
         return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
             null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now,
-            v_stage;
+            v_stage, null::json, null::int;
         return;
+    end if;
+    if v_is_limited then
+        select a.jobs, a.rest_ms into v_allowed, v_rest from sluice.allowance(v_deployment, v_limit) a;
+        if v_allowed = 0 then
+            perform sluice.charge(v_deployment, p_worker, 0, v_rest);
+            -- Not looked at: that nothing is there is not said, so the floors stay.
+            return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
+                null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json,
+                v_floors, v_stage, null::json, v_rest;
+            return;
+        end if;
+        v_limit := v_allowed;
     end if;
 
     -- The lateral subquery is pulled lazily: a lower priority is looked at, and locked, only when those above it gave less
@@ -128,6 +148,11 @@ begin
         update sluice.deployment_health h set probe_wanted = v_ids is null, probe_job = v_ids[1]
         where h.deployment_id = v_deployment;
     end if;
+    if v_is_limited then
+        -- With all it was allowed, and it had asked for more, it is full.
+        if cardinality(v_ids) is distinct from v_allowed then v_rest := null; end if;
+        perform sluice.charge(v_deployment, p_worker, coalesce(cardinality(v_ids), 0), v_rest);
+    end if;
     if v_ids is not null then
         for level in 1..5 loop
             -- Read again: of two claims at once the one with the smaller keys may be the last to come here.
@@ -135,32 +160,52 @@ begin
                 perform setval(v_virtual[level], v_claimed[level]);
             end if;
         end loop;
+    end if;
+    if v_has_limits and not v_is_probe and coalesce(cardinality(v_ids), 0) < v_limit then
+        select array_agg(s.id) as ids, array_agg(s.attempt) as attempts, array_agg(s.failures) as failures,
+            array_agg(s.crashes) as crashes, array_agg(s.priority) as priorities, array_agg(0::bigint) as keys
+        into v_full from sluice.claim_spilled(p_worker, v_deployment, v_limit - coalesce(cardinality(v_ids), 0)) s;
+        v_ids := v_ids || v_full.ids;
+        v_attempts := v_attempts || v_full.attempts;
+        v_failures := v_failures || v_full.failures;
+        v_crashes := v_crashes || v_full.crashes;
+        v_priorities := v_priorities || v_full.priorities;
+        -- Keys of another's share say nothing of this one's.
+        v_keys := v_keys || v_full.keys;
+        if v_is_limited then perform sluice.charge(v_deployment, p_worker, coalesce(cardinality(v_full.ids), 0), null); end if;
+    end if;
+    if v_ids is not null then
         return query
             select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
                 least((extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint, j.execution_ms),
                 (extract(epoch from clock_timestamp() - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
-                j.stream, j.payload, null::bigint[], null::int
+                j.stream, j.payload, null::bigint[], null::int,
+                case when v_experiment is not null then sluice.treatment(l.id) end, null::int
             from unnest(v_ids, v_attempts, v_failures, v_crashes, v_priorities, v_keys)
                 l(id, attempt, failures, crashes, priority, key)
             join sluice.job j on j.id = l.id;
     end if;
     return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
         null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now,
-        v_stage;
+        v_stage, null::json, v_rest;
 end $$;
 comment on function sluice.claim is
-    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
+    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in; its rest_ms, when it is there, how long the limits of the deployment allow no more, and then what was not found says nothing. treatment is what the arm of an experiment changes of the request. What is over the limits of another deployment is claimed with the key 0 where there is room. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
 
 create or replace function sluice.claim_suspect(p_worker bigint)
 returns table (
     id bigint, attempt smallint, failures smallint, crashes smallint, max_attempts smallint, kind sluice.job_kind,
     priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[],
-    stage int)
+    stage int, treatment json, rest_ms int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
     v_id bigint;
+    v_deployment int;
 begin
+    select d.id into v_deployment from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
+    where w.id = p_worker and d.is_limited;
+    if found and (select a.jobs from sluice.allowance(v_deployment, 1) a) = 0 then return; end if;
     with c as (
         select s.id from sluice.suspect s
         where s.model_id = (select d.model_id from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
@@ -177,11 +222,12 @@ begin
         returning id
     )
     select l.id into v_id from l;
+    if v_deployment is not null and v_id is not null then perform sluice.charge(v_deployment, p_worker, 1, null); end if;
     return query
         select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
             least((extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint, j.execution_ms),
             (extract(epoch from l.started_at - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
-            j.stream, j.payload, null::bigint[], null::int
+            j.stream, j.payload, null::bigint[], null::int, sluice.treatment(l.id), null::int
         from sluice.running l join sluice.job j on j.id = l.id where l.id = v_id;
 end $$;
 comment on function sluice.claim_suspect is

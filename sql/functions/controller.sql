@@ -170,6 +170,9 @@ begin
     where d.id = u.id and (u.next_stage or u.share::int4multirange is distinct from d.share and u.share is not null
         or u.ramp is distinct from d.ramp_percent and d.state not in ('isolated', 'draining'));
 
+    if exists (select from sluice.model m where m.id = p_model and m.experiment_id is not null) then
+        perform sluice.put_lanes(p_model);
+    end if;
     insert into sluice.event (kind, subject, reason)
     select k.kind, left(k.subject, 500), left(k.sentence, 500)
     from unnest(p_kinds, p_subjects, p_sentences) with ordinality k(kind, subject, sentence, place) order by k.place;

@@ -27,12 +27,15 @@ begin
 end $$;
 comment on function sluice.tenant_id_of(text) is 'The id of a tenant, or SL002.';
 
+-- It returns more now, which "or replace" refuses.
+drop function if exists sluice.enqueue_terms(text, text, int, sluice.job_kind);
 create or replace function sluice.enqueue_terms(
     p_model text, p_tenant text, p_priority int, p_kind sluice.job_kind,
-    out model_id int, out max_attempts smallint, out tenant_id int, out weight int, out payload_bytes_max bigint)
+    out model_id int, out max_attempts smallint, out tenant_id int, out weight int, out payload_bytes_max bigint,
+    out experiment_id int)
 language plpgsql stable as $$
 begin
-    select m.id, m.max_attempts into model_id, max_attempts from sluice.model m where m.name = p_model;
+    select m.id, m.max_attempts, m.experiment_id into model_id, max_attempts, experiment_id from sluice.model m where m.name = p_model;
     if not found then perform sluice.model_id_of(p_model); end if;
     select t.id, t.weight into tenant_id, weight from sluice.tenant t where t.name = p_tenant;
     if not found then perform sluice.tenant_id_of(p_tenant); end if;
@@ -120,6 +123,10 @@ begin
     end if;
 
     v_bucket := sluice.bucket(v_id, enqueue.affinity);
+    if v_terms.experiment_id is not null then
+        v_bucket := coalesce(sluice.assign(v_terms.experiment_id, v_terms.model_id, v_id, enqueue.affinity, v_terms.tenant_id,
+            enqueue.kind, enqueue.payload), v_bucket);
+    end if;
     v_key := sluice.fair_key(v_terms.model_id, enqueue.priority::smallint, v_terms.tenant_id, v_terms.weight, v_bucket, 1);
     insert into sluice.job
         (id, key, run_at, deadline_at, model_id, tenant_id, kind, priority, max_attempts, affinity, metadata, stream,
@@ -158,6 +165,7 @@ returns bigint[] language plpgsql as $$
 declare
     v_terms record;
     v_key bigint;
+    v_step bigint;
     v_ids bigint[];
     v_bad bigint;
 begin
@@ -174,17 +182,21 @@ begin
         raise exception using errcode = 'SL003',
             message = format('Payload %s is not a JSON object of at most %s bytes.', v_bad, v_terms.payload_bytes_max);
     end if;
+    v_step := sluice.key_step(v_terms.weight);
     v_key := sluice.fair_key(v_terms.model_id, enqueue_many.priority::smallint, v_terms.tenant_id, v_terms.weight, null,
         cardinality(payloads));
     with j as (
         insert into sluice.job (key, model_id, tenant_id, kind, priority, max_attempts, stream, payload)
-        select v_key + (p.ord - 1) * sluice.key_step(v_terms.weight), v_terms.model_id, v_terms.tenant_id, enqueue_many.kind,
+        select v_key + (p.ord - 1) * v_step, v_terms.model_id, v_terms.tenant_id, enqueue_many.kind,
             enqueue_many.priority, v_terms.max_attempts, enqueue_many.stream, p.body
         from unnest(payloads) with ordinality p(body, ord) order by p.ord
         returning id, key
     ), r as (
         insert into sluice.ready (key, id, model_id, tenant_id, priority, bucket, ring)
-        select j.key, j.id, v_terms.model_id, v_terms.tenant_id, enqueue_many.priority, sluice.bucket(j.id, null),
+        select j.key, j.id, v_terms.model_id, v_terms.tenant_id, enqueue_many.priority,
+            case when v_terms.experiment_id is null then sluice.bucket(j.id, null)
+                else coalesce(sluice.assign(v_terms.experiment_id, v_terms.model_id, j.id, null, v_terms.tenant_id,
+                    enqueue_many.kind, payloads[(j.key - v_key) / v_step + 1]), sluice.bucket(j.id, null)) end,
             pg_sequence_last_value('sluice.ring_ready')
         from j
     )

@@ -33,6 +33,9 @@ end $$;
 comment on function sluice.failover_bucket(bigint, int, int) is
     'A bucket that only deployments in service may claim which the job has not been tried on, drawn by their parts; null when there is none.';
 
+-- A parameter was added, which "or replace" takes for another function.
+drop function if exists sluice.finish(bigint, bigint[], smallint[], text[], json[], sluice.error_class[], text[], bigint[], int[],
+    int[], boolean[]);
 create or replace function sluice.finish(
     p_worker bigint,
     p_ids bigint[],
@@ -44,7 +47,8 @@ create or replace function sluice.finish(
     p_delays_ms bigint[],
     p_prompt_tokens int[],
     p_completion_tokens int[],
-    p_usage_estimated boolean[] default null)
+    p_usage_estimated boolean[] default null,
+    p_waits boolean[] default null)
 returns table (id bigint, attempt smallint)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -57,14 +61,17 @@ declare
     v_again int;
     v_model int;
     v_deployment int;
+    v_is_limited boolean;
+    v_stand_ins int[];
 begin
-    select w.deployment_id, d.model_id into v_deployment, v_model
+    select w.deployment_id, d.model_id, d.is_limited into v_deployment, v_model, v_is_limited
     from sluice.worker w join sluice.deployment d on d.id = w.deployment_id where w.id = p_worker;
     -- Rows are locked in the order of the ids given; callers sort them, so two finishes cannot deadlock.
     with i as materialized (
         select u.* from unnest(p_ids, p_attempts, p_outcomes, p_bodies, p_error_classes, p_error_messages, p_delays_ms,
-            p_prompt_tokens, p_completion_tokens, p_usage_estimated)
-            as u(id, attempt, outcome, body, error_class, error_message, delay_ms, prompt_tokens, completion_tokens, estimated)
+            p_prompt_tokens, p_completion_tokens, p_usage_estimated, p_waits)
+            as u(id, attempt, outcome, body, error_class, error_message, delay_ms, prompt_tokens, completion_tokens, estimated,
+                waits)
     ), d as (
         delete from sluice.running r using i
         where r.id = i.id and r.attempt = i.attempt and r.worker_id = p_worker
@@ -72,11 +79,16 @@ begin
             r.crashes, i.body, i.error_class, i.error_message, i.delay_ms, i.prompt_tokens, i.completion_tokens,
             i.prompt_tokens is not null and coalesce(i.estimated, false) as estimated,
             -- A worker is told to stop, not why: whether it was the deadline is for the database's clock to say.
-            case when not r.cancel_requested or i.outcome not in ('cancelled', 'retried', 'released') then i.outcome
+            case when i.outcome = 'failed' and i.error_class not in ('invalid_request', 'unsupported')
+                    and sluice.stand_in(r.id, r.model_id) is not null and not r.cancel_requested then 'retried'
+                when not r.cancel_requested or i.outcome not in ('cancelled', 'retried', 'released') then i.outcome
                 when exists (select from sluice.job j where j.id = r.id and j.deadline_at <= clock_timestamp())
                 then 'expired' else 'cancelled' end as outcome,
             case when i.outcome = 'retried' and not r.cancel_requested
-                then sluice.failover_bucket(r.id, r.model_id, v_deployment) end as other_bucket
+                then sluice.failover_bucket(r.id, r.model_id, v_deployment) end as other_bucket,
+            case when i.outcome = 'failed' and i.error_class not in ('invalid_request', 'unsupported') and not r.cancel_requested
+                then sluice.stand_in(r.id, r.model_id) end as stand_in,
+            coalesce(i.waits, false) and i.delay_ms > 0 as waits
     ), e as (
         insert into sluice.result (id, started_at, worker_id, deployment_id, attempt, state, error_class, prompt_tokens,
             completion_tokens, usage_estimated, error_message, body)
@@ -99,8 +111,8 @@ begin
         insert into sluice.scheduled
             (due_at, id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
         select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
-            d.priority, d.bucket, d.attempt, d.failures + 1, d.crashes
-        from d where d.outcome = 'retried' and d.delay_ms > 0 and d.other_bucket is null
+            d.priority, coalesce(d.other_bucket, d.bucket), d.attempt, d.failures + 1, d.crashes
+        from d where d.outcome = 'retried' and d.delay_ms > 0 and (d.other_bucket is null or d.waits) and d.stand_in is null
     ), u as (
         -- Given back without a try: a suspect is as suspect as before.
         insert into sluice.suspect (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
@@ -109,14 +121,31 @@ begin
     ), q as (
         -- Not count(place(…)): it returns void, which counts as nothing.
         select count(*) as again
-        from d cross join lateral sluice.place(
-            d.id, sluice.virtual_time(d.model_id, d.priority, coalesce(d.other_bucket, d.bucket)), d.model_id, d.tenant_id,
-            d.batch_id, d.priority, coalesce(d.other_bucket, d.bucket), d.attempt, (d.failures + case d.outcome when 'retried' then 1 else 0 end)::smallint, d.crashes)
-        where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried' and (coalesce(d.delay_ms, 0) <= 0 or d.other_bucket is not null))
+        from d
+        cross join lateral (select coalesce(d.stand_in, d.model_id) as model_id,
+            case when d.stand_in is not null and d.bucket >= 10000 then sluice.bucket(d.id, null)
+                else coalesce(d.other_bucket, d.bucket) end as bucket,
+            case when d.stand_in is not null then 0 when d.outcome = 'retried' then d.failures + 1 else d.failures end as failures) n
+        cross join lateral sluice.place(
+            d.id, sluice.virtual_time(n.model_id, d.priority, n.bucket), n.model_id, d.tenant_id, d.batch_id, d.priority, n.bucket,
+            d.attempt, n.failures::smallint, d.crashes)
+        where (d.outcome = 'released' and d.crashes = 0) or (d.outcome = 'retried'
+            and (coalesce(d.delay_ms, 0) <= 0 or d.stand_in is not null or d.other_bucket is not null and not d.waits))
     )
-    select array_agg(d.id), array_agg(d.attempt), (select q.again from q) into v_done, v_attempts, v_again from d;
+    select array_agg(d.id), array_agg(d.attempt), array_agg(d.stand_in) filter (where d.stand_in is not null),
+        (select q.again from q)
+    into v_done, v_attempts, v_stand_ins, v_again from d;
 
     if v_again > 0 then perform sluice.wake(v_model); end if;
+    if v_stand_ins is not null then perform sluice.wake(m) from (select distinct unnest(v_stand_ins)) s(m); end if;
+    if v_is_limited and v_done is not null then
+        perform sluice.settle(v_deployment, p_worker, cardinality(v_done), u.counted, u.tokens)
+        from (
+            select count(i.prompt_tokens)::int as counted,
+                coalesce(sum(i.prompt_tokens + coalesce(i.completion_tokens, 0)), 0)::bigint as tokens
+            from unnest(p_ids, p_prompt_tokens, p_completion_tokens) i(id, prompt_tokens, completion_tokens)
+            where i.id = any (v_done)) u;
+    end if;
     if v_done is not null and pg_sequence_last_value('sluice.result_waiter') > extract(epoch from clock_timestamp()) * 1000 then
         perform sluice.notify_jobs('sluice_result', v_done);
     end if;
@@ -127,4 +156,4 @@ begin
     end if;
 end $$;
 comment on function sluice.finish is
-    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again: at once in the share of a deployment it has not been tried on, or, when there is none, after its delay; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';
+    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again: at once in the share of a deployment it has not been tried on, or, when there is none, or p_waits says that it has to wait, after its delay; failed queues it again, too, when another model stands in for one that cannot (set_fallbacks), unless it is the caller''s fault; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';

@@ -112,6 +112,9 @@ begin
         end if;
         update sluice.deployment d set share = v_shares[place] where d.id = v_ids[place] and d.share <> v_shares[place];
     end loop;
+    if exists (select from sluice.model m where m.id = p_model and m.experiment_id is not null) then
+        perform sluice.put_lanes(p_model);
+    end if;
     -- Those who gained buckets may be waiting for jobs that are there.
     perform sluice.wake(p_model);
 end $$;
@@ -183,28 +186,47 @@ begin
 end $$;
 comment on function sluice.put_state is 'Changes the state of a deployment, divides the traffic anew, and records it.';
 
+create or replace function sluice.end_rollout_of(p_deployment sluice.deployment, p_verb text, p_why text) returns text
+language plpgsql as $$
+declare
+    v_rollout sluice.rollout;
+begin
+    select * into v_rollout from sluice.rollout r where r.candidate_id = p_deployment.id and r.ended_at is null for update;
+    if not found then return ''; end if;
+    perform sluice.put_rollout(v_rollout.id, 'rolled_back', v_rollout.percent,
+        format('%s by %s%s', p_verb, sluice.actor(), coalesce(': ' || nullif(p_why, ''), '')));
+    return ' Its rollout is over: rolled back.';
+end $$;
+comment on function sluice.end_rollout_of(sluice.deployment, text, text) is
+    'Rolls back the rollout whose new version an operator takes out of the traffic, and says so; nothing when there is none.';
+
 create or replace function sluice.isolate(deployment text, why text default null, force boolean default false)
 returns text language plpgsql as $$
 declare
     v_deployment sluice.deployment := sluice.locked_deployment(deployment);
+    v_rollout text;
 begin
     if v_deployment.state = 'isolated' then return format('"%s" was isolated already.', deployment); end if;
     if not force then perform sluice.check_others_serve(v_deployment, 'isolate'); end if;
+    v_rollout := sluice.end_rollout_of(v_deployment, 'isolate', why);
     return sluice.put_state(v_deployment, 'isolate', 'isolated', why,
-        format('"%s" is isolated: it claims nothing until sluice.restore(''%s''). What it runs goes on.', deployment, deployment));
+        format('"%s" is isolated: it claims nothing until sluice.restore(''%s''). What it runs goes on.%s', deployment, deployment, v_rollout));
 end $$;
 comment on function sluice.isolate(text, text, boolean) is
-    'Takes a deployment out of the traffic; its workers stay and finish what they hold. Its part moves to the others in the same transaction. SL030 when no other serves, unless forced.';
+    'Takes a deployment out of the traffic; its workers stay and finish what they hold. Its part moves to the others in the same transaction; a rollout of it is rolled back. SL030 when no other serves, unless forced.';
 
 create or replace function sluice.drain(deployment text, why text default null, force boolean default false)
 returns text language plpgsql as $$
 declare
     v_deployment sluice.deployment := sluice.locked_deployment(deployment);
+    v_rollout text;
 begin
     if v_deployment.state = 'draining' then return format('"%s" was draining already.', deployment); end if;
     if not force then perform sluice.check_others_serve(v_deployment, 'drain'); end if;
+    v_rollout := sluice.end_rollout_of(v_deployment, 'drain', why);
     return sluice.put_state(v_deployment, 'drain', 'draining', why,
-        format('"%s" drains: its workers finish what they hold and end. sluice.restore(''%s'') brings them back.', deployment, deployment));
+        format('"%s" drains: its workers finish what they hold and end. sluice.restore(''%s'') brings them back.%s', deployment, deployment,
+            v_rollout));
 end $$;
 comment on function sluice.drain(text, text, boolean) is
     'Takes a deployment out of the traffic and ends its workers once they have finished what they hold. SL030 when no other serves, unless forced.';
@@ -442,10 +464,12 @@ create or replace view sluice.deployment_status as
         round(sluice.bucket_count(d.share) / 100.0, 2) as share_percent, d.weight, d.tier, d.version, d.backend,
         sluice.desired_count(d) as workers_wanted, coalesce(w.live, 0) as workers_live, d.slots, coalesce(l.jobs, 0) as running,
         d.state_since, d.state_reason, coalesce(h.breaker, 'closed') as breaker, coalesce(h.score, 1) as score,
-        coalesce(h.reason, '') as health_reason, h.open_until, coalesce(h.is_kept, false) as is_kept
+        coalesce(h.reason, '') as health_reason, h.open_until, coalesce(h.is_kept, false) as is_kept,
+        d.concurrency, d.requests_per_minute, d.tokens_per_minute, coalesce(t.full_until > clock_timestamp(), false) as is_full
     from sluice.deployment d
     join sluice.model m on m.id = d.model_id
     left join sluice.deployment_health h on h.deployment_id = d.id
+    left join sluice.deployment_meter t on t.deployment_id = d.id and d.is_limited
     left join (select w.deployment_id, count(*) as live from sluice.worker w where w.ended_at is null group by 1) w
         on w.deployment_id = d.id
     left join (select w.deployment_id, count(*) as jobs from sluice.running r join sluice.worker w on w.id = r.worker_id group by 1) l
@@ -460,7 +484,9 @@ create or replace view sluice.model_status as
         (select count(*) from sluice.ready r where r.model_id = m.id) as ready,
         (select count(*) from sluice.running r where r.model_id = m.id) as running,
         (select count(*) from sluice.scheduled s where s.model_id = m.id) as scheduled,
-        m.max_attempts, m.attempt_timeout_ms
+        m.max_attempts, m.attempt_timeout_ms,
+        array(select o.name from unnest(m.fallbacks) with ordinality f(id, place) join sluice.model o on o.id = f.id order by f.place)
+            as fallbacks, m.unserved_since
     from sluice.model m left join sluice.deployment d on d.model_id = m.id
     group by m.id order by m.name;
 comment on view sluice.model_status is 'One row a model. Counts every waiting row: for people, not for every second.';

@@ -10,7 +10,7 @@ begin
     if not found then return; end if;
     select * into v_place from sluice.placement p where p.id = p_id order by p.placed_at desc limit 1;
     return query select r.* from sluice.ready r
-        where r.model_id = v_job.model_id and r.priority = coalesce(v_place.priority, v_job.priority)
+        where r.model_id = coalesce(v_place.model_id, v_job.model_id) and r.priority = coalesce(v_place.priority, v_job.priority)
             and r.key = coalesce(v_place.key, v_job.key) and r.id = p_id;
 end $$;
 comment on function sluice.find_ready(bigint) is 'The ready row of a job, by index, without an index on id.';
@@ -32,7 +32,8 @@ create view sluice.known_job as
         j.max_attempts, j.created_at, coalesce(s.due_at, j.run_at) as due_at, j.deadline_at,
         coalesce(r.started_at, l.started_at) as started_at, r.finished_at, coalesce(r.worker_id, l.worker_id) as worker_id,
         d.name as deployment, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
-        case when r.prompt_tokens is not null then r.usage_estimated end as usage_estimated
+        case when r.prompt_tokens is not null then r.usage_estimated end as usage_estimated,
+        case when r.id is not null and d.model_id <> j.model_id then o.name end as served_by
     from sluice.job j
     join sluice.model m on m.id = j.model_id
     join sluice.tenant t on t.id = j.tenant_id
@@ -41,9 +42,10 @@ create view sluice.known_job as
     left join lateral (select * from sluice.scheduled s where s.id = j.id) s on true
     left join lateral (select * from sluice.suspect u where u.id = j.id) u on true
     left join sluice.deployment d on d.id = coalesce(r.deployment_id,
-        (select w.deployment_id from sluice.worker w where w.id = l.worker_id));
+        (select w.deployment_id from sluice.worker w where w.id = l.worker_id))
+    left join sluice.model o on o.id = d.model_id;
 comment on view sluice.known_job is
-    'What is known of every job. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
+    'What is known of every job; served_by is the model that answered in place of the one that was asked for. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
 
 -- The view has more tables than the planner moves by itself: without the limits it would begin with all jobs there are.
 create function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language plpgsql stable

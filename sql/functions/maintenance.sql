@@ -162,7 +162,8 @@ begin
         and exists (select from sluice.result r where r.id = i.job_id);
     delete from sluice.attempt_sample a where a.at < clock_timestamp() - interval '2 minutes';
     delete from sluice.batch_idempotency i where i.created_at < now() - interval '24 hours';
+    perform sluice.close_experiments();
     return v_count;
 end $$;
 comment on function sluice.tidy() is
-    'Removes what ended jobs no longer need: placements, and idempotency keys older than a day; and samples no controller took.';
+    'Removes what ended jobs no longer need: placements, and idempotency keys older than a day; and samples no controller took. Closes experiments nothing is left of.';

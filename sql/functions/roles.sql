@@ -22,12 +22,13 @@ end $$;
 
 create or replace function sluice.granted() returns table (role text, name text) language sql immutable as $$
     select 'sluice_reader', unnest(array['overview', 'bucket_count', 'job_status', 'backends', 'batch_progress', 'list_batches',
-        'check_invariants', 'desired_workers', 'desired_count', 'scaling_of', 'scaling_defaults'])
+        'check_invariants', 'desired_workers', 'desired_count', 'scaling_of', 'scaling_defaults', 'experiment_tallies'])
     union all
-    select 'sluice_submitter', unnest(array['enqueue', 'enqueue_many', 'job_status', 'results_of', 'cancel', 'read_chunks', 'batch_progress'])
+    select 'sluice_submitter', unnest(array['enqueue', 'enqueue_many', 'job_status', 'results_of', 'cancel', 'read_chunks', 'batch_progress',
+        'score'])
     union all
     select 'sluice_operator', unnest(array['isolate', 'restore', 'drain', 'pause', 'resume', 'set_weights', 'set_strategy', 'set_tier',
-        'swap', 'scale', 'set_scaling', 'drain_host', 'restore_host', 'rollout', 'promote', 'rollback', 'pause_rollout', 'resume_rollout', 'set_policy', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment',
+        'swap', 'scale', 'set_scaling', 'drain_host', 'restore_host', 'rollout', 'promote', 'rollback', 'pause_rollout', 'resume_rollout', 'set_policy', 'set_deployment_limits', 'set_fallbacks', 'start_experiment', 'stop_experiment', 'score', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment',
         'redeliver', 'list_webhooks', 'webhook_tries'])
     union all
     select 'sluice_worker', unnest(array['worker_start', 'worker_attach', 'worker_draining', 'worker_ended', 'heartbeat', 'claim',
@@ -56,7 +57,7 @@ begin
     if exists (select from pg_roles r where r.rolname = 'sluice_reader') then
         grant select on sluice.deployment_status, sluice.model_status, sluice.worker_status, sluice.queue_depth,
             sluice.decisions, sluice.overview, sluice.audit, sluice.rollouts, sluice.controller_status, sluice.scaling_status,
-            sluice.host_status, sluice.cold_starts to sluice_reader;
+            sluice.host_status, sluice.cold_starts, sluice.experiments, sluice.experiment_report to sluice_reader;
         if exists (select from pg_roles r where r.rolname = 'sluice_operator')
             and not pg_has_role('sluice_operator', 'sluice_reader', 'member') then
             grant sluice_reader to sluice_operator;

@@ -124,6 +124,7 @@ declare
     v_returned int := 0;
     v_suspected int := 0;
     v_quarantined int := 0;
+    v_count int := 0;
 begin
     for v_lease in
         with k as materialized (
@@ -135,6 +136,7 @@ begin
         )
         select d.*, d.id = any (coalesce(p_started, '{}')) as charged from d order by d.id
     loop
+        v_count := v_count + 1;
         if v_lease.cancel_requested then
             v_state := case when exists (
                 select from sluice.job j where j.id = v_lease.id and j.deadline_at <= clock_timestamp())
@@ -179,6 +181,11 @@ begin
             end if;
         end if;
     end loop;
+    if p_keep is null then
+        delete from sluice.deployment_held h where h.worker_id = p_worker;
+    else
+        update sluice.deployment_held h set jobs = greatest(0, h.jobs - v_count) where h.worker_id = p_worker;
+    end if;
     if v_returned > 0 then perform sluice.wake(v_model); end if;
     -- The worker cannot tell of these any more.
     if v_suspected + v_quarantined > 0

@@ -21,6 +21,10 @@ extension JobStatus {
         add("finished_at", finishedAt)
         if let batch { members.append(.init("batch", .integer(Int64(batch)))) }
         if let deployment { members.append(.init("deployment", .string(deployment))) }
+        if let servedBy {
+            members.append(.init("degraded", .bool(true)))
+            members.append(.init("served_by", .string(servedBy)))
+        }
         if let affinity = details?.affinity { members.append(.init("affinity", .string(affinity))) }
         if let webhook = details?.webhook { members.append(.init("webhook", .string(webhook))) }
         if let milliseconds = details?.executionMilliseconds {

@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Queue
 
-/// `/api/jobs`: submit, look, wait, cancel, retry, listen.
+/// `/api/jobs`: submit, look, wait, cancel, retry, score, listen.
 struct JobRoutes: Sendable {
     let queue: Queue
     let submissions: Submissions
@@ -32,6 +32,7 @@ struct JobRoutes: Sendable {
             try await self.queue.retry(job.id)
             return try await self.response(try await self.wait.status(of: job.id))
         }
+        jobs.post("{id}/score") { request, context in try await self.score(request, context) }
     }
 
     // MARK: Submitting
@@ -138,6 +139,18 @@ struct JobRoutes: Sendable {
         }
         return JobEvents(queue: queue, watch: watch, job: job.id).response(
             after: place, for: context.channel, departures)
+    }
+
+    private func score(_ request: Request, _ context: GatewayContext) async throws -> Response {
+        let job = try await owned(context)
+        let reader = try MemberReader(
+            try await request.bytes(upTo: settings.maximumBodyBytes), of: "A score", selecting: [["value"]],
+            maximumDepth: settings.maximumDepth)
+        guard let value = try reader.number(0, "value", -1_000_000...1_000_000) else {
+            throw GatewayFailure.invalid("`value` says how good the answer is, a number.", parameter: "value")
+        }
+        try await queue.score(job.id, value)
+        return Response(["id": .integer(job.id), "object": "score", "value": .number(value)])
     }
 
     /// The job the path names, if it is the caller's.

@@ -99,6 +99,7 @@ struct ModelRoutes: Sendable {
             context.visit.ended(result)
             var response = try Self.response(result, kind)
             response.headers[.jobID] = "\(id)"
+            if let model = result.servedBy { response.headers[.servedBy] = model }
             response.headers[.processingTime] = "\((ContinuousClock.now - start).wholeMilliseconds)"
             return response
         }

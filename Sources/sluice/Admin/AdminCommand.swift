@@ -18,9 +18,10 @@ struct AdminCommand: ParsableCommand {
         subcommands: [
             IsolateCommand.self, RestoreCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self,
             SwapCommand.self, ScaleCommand.self, DrainHostCommand.self, RestoreHostCommand.self, SetWeightsCommand.self,
-            SetStrategyCommand.self, SetTierCommand.self,
+            SetStrategyCommand.self, SetTierCommand.self, SetDeploymentLimitsCommand.self,
             RolloutCommand.self, PromoteCommand.self, RollbackCommand.self, PauseRolloutCommand.self,
-            ResumeRolloutCommand.self, SetPolicyCommand.self, RetryDeadCommand.self, CancelWhereCommand.self,
+            ResumeRolloutCommand.self, SetPolicyCommand.self, SetFallbacksCommand.self, RetryDeadCommand.self,
+            CancelWhereCommand.self,
         ])
 }
 
@@ -28,7 +29,7 @@ struct AdminCommand: ParsableCommand {
 protocol AdminVerb: SluiceCommand {
     var admin: AdminOptions { get }
     /// What is to be done.
-    var verb: FleetVerb { get }
+    var verb: FleetVerb { get throws }
 }
 
 /// What every verb takes.
@@ -47,6 +48,7 @@ extension AdminVerb {
     var output: OutputFlags { admin.output }
 
     func perform(_ console: Console) async throws -> ProcessExit {
+        let verb = try verb
         let session = try await Session.open(admin.database)
         try await session.queue.actAs(ProcessEnvironment.person)
         let sentence = try await session.queue.perform(verb, why: admin.why)

@@ -82,6 +82,24 @@ struct SwapCommand: AdminVerb {
     var verb: FleetVerb { .swap(old: old, new: new, force: force) }
 }
 
+struct SetDeploymentLimitsCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "set-deployment-limits", abstract: "Set what a deployment may be asked for at most.",
+        discussion: """
+            sluice admin set-deployment-limits chat-api '{"concurrency": 20, "requests_per_minute": 600}'
+
+            All its workers together keep to it; what is over it goes to other deployments that have room, or waits. There \
+            are concurrency, requests_per_minute and tokens_per_minute. What is not named stays; null is no limit.
+            """)
+
+    @OptionGroup var target: DeploymentArgument
+    @Argument(help: ArgumentHelp("A JSON object.", valueName: "json"))
+    var limits: String
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .setDeploymentLimits(target.deployment, limits: Array(limits.utf8)) }
+}
+
 struct SetTierCommand: AdminVerb {
     static let configuration = CommandConfiguration(
         commandName: "set-tier", abstract: "Set a deployment's tier, for the strategy priority.")

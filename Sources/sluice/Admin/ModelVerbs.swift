@@ -55,6 +55,24 @@ struct SetStrategyCommand: AdminVerb {
 
 extension ShareStrategy: ExpressibleByArgument {}
 
+struct SetFallbacksCommand: AdminVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "set-fallbacks", abstract: "Set which models answer in place of one that cannot.",
+        discussion: """
+            sluice admin set-fallbacks chat chat-small chat-tiny
+
+            They are asked in this order when a job has used up its attempts, and when no deployment of the model can serve. \
+            The job says who answered. Without any nobody does.
+            """)
+
+    @OptionGroup var target: ModelArgument
+    @Argument(help: "At most 4 other models, the first choice first.")
+    var fallbacks: [String] = []
+    @OptionGroup var admin: AdminOptions
+
+    var verb: FleetVerb { .setFallbacks(model: target.model, fallbacks) }
+}
+
 struct RetryDeadCommand: AdminVerb {
     static let configuration = CommandConfiguration(
         commandName: "retry-dead", abstract: "Queue failed and quarantined jobs again, the oldest first.")

@@ -9,7 +9,7 @@ import Terminal
 struct ApplyCommand: SluiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Make models and deployments what a file declares.",
+        abstract: "Make models, deployments and experiments what a file declares.",
         discussion: """
             All of it or nothing, in one transaction, by the same SQL functions as `sluice admin`. What the file does not \
             name stays as it is. `sluice export` writes such a file.

@@ -8,8 +8,10 @@ struct FleetState {
     private static let models = Statement(
         "export_models",
         """
-        select name, max_attempts::int, attempt_timeout_ms, retry_base_ms, retry_cap_ms, strategy::text
-        from sluice.model order by name
+        select m.name, m.max_attempts::int, m.attempt_timeout_ms, m.retry_base_ms, m.retry_cap_ms, m.strategy::text,
+            array(select o.name from unnest(m.fallbacks) with ordinality f(id, place)
+                join sluice.model o on o.id = f.id order by f.place)
+        from sluice.model m order by m.name
         """)
     private static let policies = Statement(
         "export_policies",
@@ -17,7 +19,8 @@ struct FleetState {
     private static let deployments = Statement(
         "export_deployments",
         """
-        select m.name, d.name, d.backend, d.config::text, d.workers, d.slots, d.version, d.weight, d.tier::int
+        select m.name, d.name, d.backend, d.config::text, d.workers, d.slots, d.version, d.weight, d.tier::int,
+            d.concurrency::text, d.requests_per_minute::text, d.tokens_per_minute::text
         from sluice.deployment d join sluice.model m on m.id = d.model_id order by d.name
         """)
 
@@ -26,6 +29,14 @@ struct FleetState {
         """
         select m.name, d.name, r.key, r.value::text from sluice.deployment d join sluice.model m on m.id = d.model_id
         cross join lateral jsonb_each(sluice.scaling_of(d.name)) r
+        """)
+
+    private static let experiments = Statement(
+        "export_experiments",
+        """
+        select e.name, e.model, e.unit, e.salt, e.plan::text,
+            (select json_agg(a.declared) from sluice.reported_arms(e.id) a)::text, e.state
+        from sluice.reported_experiments() e order by e.name
         """)
 
     /// A connection in a transaction, so that nothing changes between looking and changing.
@@ -38,11 +49,12 @@ struct FleetState {
     func read() async throws(PostgresError) -> FleetDeclaration {
         var models: [FleetDeclaration.Model] = []
         for row in try await connection.query(Self.models) {
-            let (name, attempts, timeout, base, cap, strategy) = try row.decode(
-                (String, Int32, Int32, Int32, Int32, String).self)
+            let (name, attempts, timeout, base, cap, strategy, fallbacks) = try row.decode(
+                (String, Int32, Int32, Int32, Int32, String, [String]).self)
             var model = FleetDeclaration.Model(name)
             (model.maximumAttempts, model.attemptTimeout) = (attempts, timeout)
             (model.retryBase, model.retryCap, model.strategy) = (base, cap, strategy)
+            model.fallbacks = fallbacks
             models.append(model)
         }
         let places = Dictionary(models.indices.map { (models[$0].name, $0) }) { $1 }
@@ -51,12 +63,18 @@ struct FleetState {
             if let place = places[model] { models[place].policy[key] = value }
         }
         for row in try await connection.query(Self.deployments) {
-            let (model, name, backend, config, workers, slots, version, weight, tier) = try row.decode(
-                (String, String, String, String, Int32, Int32, String, Int32, Int32).self)
+            let (model, name, backend, config, workers, slots, version, weight, tier, concurrency, requests, tokens) =
+                try row.decode(
+                    (
+                        String, String, String, String, Int32, Int32, String, Int32, Int32, String?, String?, String?
+                    ).self)
             var deployment = FleetDeclaration.Deployment(name)
             (deployment.backend, deployment.configuration, deployment.version) = (backend, config, version)
             (deployment.workers, deployment.slots) = (workers, slots)
             (deployment.weight, deployment.tier) = (weight, tier)
+            deployment.limits["concurrency"] = concurrency
+            deployment.limits["requests_per_minute"] = requests
+            deployment.limits["tokens_per_minute"] = tokens
             if let place = places[model] { models[place].deployments.append(deployment) }
         }
         for row in try await connection.query(Self.scaling) {
@@ -66,7 +84,21 @@ struct FleetState {
             else { continue }
             models[place].deployments[index].scaling[key] = value
         }
-        return FleetDeclaration(models: models)
+        return FleetDeclaration(models: models, experiments: try await readExperiments())
+    }
+
+    /// The experiments there were, and the one of each model that is running.
+    private func readExperiments() async throws(PostgresError) -> [FleetDeclaration.Experiment] {
+        var found: [FleetDeclaration.Experiment] = []
+        for row in try await connection.query(Self.experiments) {
+            let (name, model, unit, salt, plan, arms, state) = try row.decode(
+                (String, String, String, String, String, String, String).self)
+            var experiment = FleetDeclaration.Experiment(name)
+            (experiment.model, experiment.unit, experiment.salt) = (model, unit, salt)
+            (experiment.plan, experiment.arms, experiment.state) = (plan, arms, state)
+            found.append(experiment)
+        }
+        return found
     }
 
     /// Does `step` by the function an operator would call.
@@ -96,6 +128,19 @@ struct FleetState {
                 .setWeights(model: model, weights: Array("{\(object.joined(separator: ", "))}".utf8)), why: why)
         case .setStrategy(let model, let strategy):
             _ = try await queue.perform(.setStrategy(model: model, strategy: strategy), why: why)
+        case .setFallbacks(let model, let fallbacks):
+            _ = try await queue.perform(.setFallbacks(model: model, fallbacks), why: why)
+        case .setDeploymentLimits(let deployment, let limits):
+            _ = try await queue.perform(.setDeploymentLimits(deployment, limits: Array(limits.utf8)), why: why)
+        case .stopExperiment(let name):
+            _ = try await queue.perform(.stopExperiment(name), why: why)
+        case .startExperiment(let experiment):
+            var request = FleetVerb.ExperimentRequest(
+                experiment.name, model: experiment.model ?? "", arms: Array((experiment.arms ?? "[]").utf8))
+            if let unit = experiment.unit { request.unit = unit }
+            if let plan = experiment.plan { request.plan = Array(plan.utf8) }
+            request.salt = experiment.salt
+            _ = try await queue.perform(.startExperiment(request), why: why)
         case .setPolicy(let model, let policy):
             _ = try await queue.perform(.setPolicy(model: model, policy: Array(policy.utf8)), why: why)
         }

@@ -21,6 +21,8 @@ struct Sluice: AsyncParsableCommand {
                 ApplyCommand.self,
                 ExportCommand.self,
                 ScaleCommand.self,
+                SimulateCommand.self,
+                PlanCommand.self,
                 AdminCommand.self,
                 SupervisorCommand.self,
                 GatewayCommand.self,

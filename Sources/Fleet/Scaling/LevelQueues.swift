@@ -8,8 +8,11 @@
 struct LevelQueues: Sendable {
     /// Workers per level: 1 up to `levelLimit` workers.
     let workersPerLevel: Int
-    private let slots: Int
-    /// The times at which the slots of each queue are free, as binary heaps.
+    private let width: Int
+    /// How many levels there are.
+    let count: Int
+    /// The times at which the slots of each queue are free, as binary heaps. Only of the levels up to the first in which
+    /// nobody ever waited: those above would be the same, with more slots that were never used.
     private var free: [[Double]]
     /// Jobs that came and would have started late, for each queue.
     private(set) var late: [Double]
@@ -26,15 +29,11 @@ struct LevelQueues: Sendable {
 
     init(maxWorkers: Int, slots: Int) {
         workersPerLevel = max(1, (maxWorkers + Self.levelLimit - 1) / Self.levelLimit)
-        let count = max(1, (maxWorkers + workersPerLevel - 1) / workersPerLevel)
-        self.slots = slots
-        let width = workersPerLevel * slots
-        free = (1...count).map { Array(repeating: -.infinity, count: $0 * width) }
+        count = max(1, (maxWorkers + workersPerLevel - 1) / workersPerLevel)
+        width = workersPerLevel * slots
+        free = [Array(repeating: -.infinity, count: width)]
         late = Array(repeating: 0, count: count)
     }
-
-    /// How many levels there are.
-    var count: Int { free.count }
 
     /// A job ended.
     mutating func learn(runTime: Double) {
@@ -50,6 +49,10 @@ struct LevelQueues: Sendable {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         let runTime = !knowsRunTimes ? Self.unknownRunTime : runTimes[Int((state >> 33) % UInt64(runTimes.count))]
         let limit = now + patience
+        while let last = free.last, last[0] > now, free.count < count {
+            // A rising array is a heap.
+            free.append((Array(repeating: -.infinity, count: width) + last).sorted())
+        }
         var needed = free.count
         for index in stride(from: free.count - 1, through: 0, by: -1) {
             let start = max(now, free[index][0])

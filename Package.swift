@@ -57,6 +57,15 @@ let package = Package(
         .target(name: "Domain"),
         .target(name: "JSONText"),
         .target(name: "Fleet", dependencies: ["Domain"]),
+        .target(
+            name: "Simulation",
+            dependencies: ["Domain", "Fleet", "JSONText"],
+            exclude: ["Traces/README.md"],
+            resources: [
+                .embedInCode("Traces/azure-code.csv"), .embedInCode("Traces/servegen-m-mid.csv"),
+                .embedInCode("Traces/burstgpt-week.csv"),
+            ]
+        ),
         .target(name: "Admission", dependencies: ["Domain", "JSONText"]),
         .target(name: "Terminal", dependencies: ["Domain"]),
         .target(
@@ -221,7 +230,8 @@ let package = Package(
         .target(
             name: "Bench",
             dependencies: [
-                "BatchFile", "BatchLoading", "CBaseline", "Domain", "Postgres", "PrivatePostgres", "Queue",
+                "BatchFile", "BatchLoading", "CBaseline", "Domain", "Fleet", "Postgres", "PrivatePostgres", "Queue",
+                "Simulation",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -235,8 +245,7 @@ let package = Package(
             dependencies: [
                 "Admission", "BackendHost", "BatchFile", "BatchLoading", "Bench", "CLinux", "Domain", "Fleet",
                 "FleetFile", "Gateway", "Lifeline", "Postgres", "PrivatePostgres", "Queue", "Settings", "Supervisor",
-                "Telemetry",
-                "Terminal", "Worker",
+                "Simulation", "Telemetry", "Terminal", "Worker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -270,6 +279,7 @@ let package = Package(
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain"]),
         .testTarget(name: "FleetTests", dependencies: ["Fleet", "Domain"]),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Fleet", "Domain"]),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Domain"]),
         .testTarget(
             name: "PrivatePostgresTests",

@@ -22,6 +22,8 @@ struct Sluice: AsyncParsableCommand {
                 ApplyCommand.self,
                 ExportCommand.self,
                 ScaleCommand.self,
+                SimulateCommand.self,
+                PlanCommand.self,
                 AdminCommand.self,
                 ExperimentsCommand.self,
                 SupervisorCommand.self,

@@ -19,6 +19,7 @@ enum ImportTable {
         // Values and pure machines: no input or output, no clock.
         "Domain": [],
         "Fleet": ["Domain"],
+        "Simulation": ["Domain", "Fleet", "JSONText"],
         "Admission": ["Domain", "JSONText"],
         "JSONText": [],
         "Lifeline": system,
@@ -45,8 +46,8 @@ enum ImportTable {
         "LocalModel": system.union(["BackendKit", "CLlama", "JSONText"]),
         "LocalBackend": system.union(["BackendKit", "BackendABI", "LocalModel"]),
         "Bench": system.union([
-            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix",
-            "Postgres", "PrivatePostgres", "Queue", "Subprocess",
+            "BatchFile", "BatchLoading", "CBaseline", "Domain", "Fleet", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix",
+            "Postgres", "PrivatePostgres", "Queue", "Simulation", "Subprocess",
         ]),
         // Processes: siblings that never meet.
         "Worker": system.union(edges).union(services).union(["BackendHost", "JSONText"]),
@@ -58,7 +59,7 @@ enum ImportTable {
         "sluice": system.union(edges).union(services).union([
             "Admission", "ArgumentParser", "BackendHost", "BatchFile", "BatchLoading", "Bench", "FleetFile", "Gateway",
             "Lifeline",
-            "PrivatePostgres", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
+            "PrivatePostgres", "Simulation", "Subprocess", "Supervisor", "Terminal", "UnixSignals", "Worker",
         ]),
         "TestSupport": testing.union(["Postgres", "PrivatePostgres", "Queue"]),
         "UpstreamSupport": system.union(["NIOCore", "NIOHPACK", "NIOHTTP2", "NIOPosix", "NIOSSL"]),

@@ -85,8 +85,8 @@ package struct ScalingFigures: Sendable, Hashable {
     package var missPrice = 0.0
     /// Whether arrivals are far from anything seen.
     package var isAnomalous = false
-    /// The operator's number; not a number without one.
-    package var query = Double.nan
+    /// The operator's number.
+    package var query: Double?
 
     /// By name.
     package var list: [(name: String, value: Double)] {
@@ -96,7 +96,7 @@ package struct ScalingFigures: Sendable, Hashable {
             ("late", Double(late)), ("run_time", runTime), ("start_time", startTime), ("objective", objective),
             ("occupancy", Double(occupancy)), ("held", Double(held)), ("forecast", Double(forecast)),
             ("miss_price", missPrice), ("anomalous", isAnomalous ? 1 : 0),
-        ] + (query.isNaN ? [] : [("query", query)])
+        ] + (query.map { [("query", $0)] } ?? [])
     }
 }
 

@@ -16,6 +16,10 @@ package struct ScalingObservation: Sendable, Hashable {
 
     /// The most groups of waiting jobs one look has; those beyond go into the last.
     package static let groupLimit = 64
+    /// The most run times that are looked at.
+    package static let runTimeLimit = 1000
+    /// The most arrivals that are looked at.
+    package static let arrivalLimit = 10_000
 
     /// When, since an epoch the owner picks and keeps.
     package var time: Duration
@@ -37,7 +41,7 @@ package struct ScalingObservation: Sendable, Hashable {
     package var startsFinished: [Duration] = []
     /// How many starts failed since the last look.
     package var startsFailed = 0
-    /// How long the jobs ran that ended since the last look; at most 1,000 of them are looked at.
+    /// How long the jobs ran that ended since the last look.
     package var runTimes: [Duration] = []
     /// Jobs that may scale and started since the last look: in time, and too late for the objective.
     package var startedInTime = 0

@@ -100,4 +100,15 @@ package struct ScalingRule: Sendable, Hashable {
         let low = least ?? minWorkers
         return low...max(low, most ?? maxWorkers)
     }
+
+    /// The most workers any window allows.
+    var mostWorkers: Int {
+        schedule.reduce(maxWorkers) { max($0, $1.maxWorkers ?? 0, $1.minWorkers ?? 0) }
+    }
+
+    /// The objective in seconds, where the scaler has one.
+    package var objective: Double? {
+        guard case .queueDelay(let objective) = scaler else { return nil }
+        return objective.seconds
+    }
 }

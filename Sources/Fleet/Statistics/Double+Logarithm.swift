@@ -5,7 +5,7 @@ extension Double {
     ///
     /// The significand is brought to √½ … √2, where ln m = 2 artanh((m − 1) / (m + 1)) converges within a dozen terms
     /// (Abramowitz and Stegun, 4.1.27).
-    var logarithm: Double {
+    package var logarithm: Double {
         guard self > 0 else { return self == 0 ? -.infinity : .nan }
         guard isFinite else { return self }
         var power = Double(exponent)
@@ -27,7 +27,7 @@ extension Double {
     /// e to this power; infinity above about 709.7, zero below about -745.
     ///
     /// The argument is brought to ±½ ln 2, where the power series converges within 14 terms.
-    var exponential: Double {
+    package var exponential: Double {
         guard self < 710 else { return isNaN ? .nan : .infinity }
         guard self > -746 else { return 0 }
         let power = (self / 0.693_147_180_559_945_3).rounded()

@@ -1,6 +1,6 @@
 extension Duration {
     /// This time in seconds.
-    var seconds: Double {
+    package var seconds: Double {
         let (whole, parts) = components
         return Double(whole) + Double(parts) / 1e18
     }

@@ -21,7 +21,7 @@ struct BenchCommand: SluiceCommand {
 
     static let shapes: [any Shape] = [
         PipelineShape(), DrainShape(), EnqueueShape(), StartShape(), ClaimCostShape(), HeldDrainShape(), StreamShape(),
-        SustainedShape(), KillShape(), FailoverShape(), HTTPShape(),
+        SustainedShape(), KillShape(), FailoverShape(), HTTPShape(), ScalingShape(),
     ]
 
     @Argument(help: "The shapes to measure; all if none is named.")

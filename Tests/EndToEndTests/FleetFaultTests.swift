@@ -1,0 +1,221 @@
+import Domain
+import Glibc
+import Postgres
+import Queue
+import Subprocess
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What must hold when workers are killed, stopped, slowed down, or poisoned; what they have to do is shared out as asked.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct FleetFaultTests {
+    private static let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
+
+    private static func prompt(_ text: String) -> [UInt8] {
+        Array(#"{"messages":[{"role":"user","content":"\#(text)"}]}"#.utf8)
+    }
+
+    private func enqueue(_ queue: RunningQueue, _ count: Int) async throws {
+        _ = try await queue.queue.enqueue(
+            model: "echo", payloads: Array(repeating: Self.payload, count: count), priority: .normal, tenant: "default")
+    }
+
+    private func number(_ queue: RunningQueue, _ sql: String) async throws -> Double {
+        try await queue.connection.query(Statement("fault_number", "select (\(sql))::float8"))[0].decode(0)
+    }
+
+    private func put(_ queue: RunningQueue, _ name: String, configuration: String = "{}") async throws {
+        var request = DeploymentRequest(model: "echo", name: name, backend: "mock")
+        request.configuration = Array(configuration.utf8)
+        try await queue.queue.putDeployment(request)
+        try await eventually("\(name) has a worker") {
+            try await number(
+                queue,
+                """
+                select count(*) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
+                where d.name = '\(name)' and w.ended_at is null and w.state = 'running' and w.revision = d.revision
+                """) > 0
+        }
+    }
+
+    private func admin(_ queue: RunningQueue, _ arguments: String...) async throws {
+        let outcome = try await queue.sluice(["admin"] + arguments)
+        #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
+    }
+
+    /// Waits until everything is answered; nothing failed, nothing is there twice.
+    private func expectAllAnswered(_ queue: RunningQueue, quarantined: Double = 0) async throws {
+        try await eventually("everything is answered", within: .seconds(300)) {
+            try await number(
+                queue,
+                "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)")
+                == 0
+        }
+        #expect(
+            try await number(queue, "select count(*) from sluice.result where state <> 'succeeded'") == quarantined)
+        #expect(try await queue.queue.invariantViolations().filter { $0.violations != 0 }.isEmpty)
+    }
+
+    /// What each deployment has answered, in percent.
+    private func parts(_ queue: RunningQueue) async throws -> [Double] {
+        try await queue.connection.query(
+            Statement(
+                "fault_parts",
+                """
+                select (100.0 * count(*) / sum(count(*)) over ())::float8 from sluice.result r
+                join sluice.deployment d on d.id = r.deployment_id group by d.name order by d.name
+                """)
+        ).map { try $0.decode(0) }
+    }
+
+    @Test(.database(migrated: true)) func `shares of 60, 30 and 10 get 60, 30 and 10 percent of 100,000 jobs`()
+        async throws
+    {
+        try await RunningQueue.with(slots: 64, configuration: "{}") { queue in
+            try await put(queue, "echo-2")
+            try await put(queue, "echo-3")
+            try await admin(queue, "set-weights", "echo", "echo-1=60", "echo-2=30", "echo-3=10")
+            for _ in 0..<50 { try await enqueue(queue, 2_000) }
+            try await expectAllAnswered(queue)
+            for (part, asked) in zip(try await parts(queue), [60.0, 30, 10]) {
+                #expect(abs(part - asked) < 0.5, "\(part) instead of \(asked)")
+            }
+        }
+    }
+
+    @Test(.database(migrated: true)) func `equal shares vary by less than five percent`() async throws {
+        try await RunningQueue.with(slots: 64, configuration: "{}") { queue in
+            try await put(queue, "echo-2")
+            try await put(queue, "echo-3")
+            try await admin(queue, "set-strategy", "echo", "round_robin")
+            for _ in 0..<10 { try await enqueue(queue, 2_000) }
+            try await expectAllAnswered(queue)
+            let parts = try await parts(queue)
+            #expect(parts.count == 3)
+            for part in parts { #expect(abs(part * 3 / 100 - 1) < 0.05, "\(parts)") }
+        }
+    }
+
+    @Test(.database(migrated: true)) func `a poisoned job among 200 good ones is quarantined, and they succeed`()
+        async throws
+    {
+        try await RunningQueue.with(workers: 2) { queue in
+            try await enqueue(queue, 100)
+            let poison = try await queue.queue.enqueue(.init(model: "echo", payload: Self.prompt("[[mock:segv]]")))
+            try await enqueue(queue, 100)
+            try await expectAllAnswered(queue, quarantined: 1)
+            let status = try #require(try await queue.queue.status(of: [poison]).first)
+            #expect(status.state == .quarantined && status.errorClass == .crash)
+            let crashes = "sluice.past_attempt p where p.outcome = 'crashed'"
+            #expect(try await number(queue, "select count(*) from \(crashes) and p.id = \(poison)") == 1)
+            // The others were with it the first time only: at the second it was alone.
+            #expect(
+                try await number(
+                    queue,
+                    "select coalesce(max(n), 0) from (select count(*) n from \(crashes) and p.id <> \(poison) group by p.id) x"
+                ) <= 1)
+            #expect(try await number(queue, "select count(distinct worker_id) from \(crashes)") == 1)
+        }
+    }
+
+    @Test(.database(migrated: true))
+    func `when a deployment slows down tenfold it gets little, and the model is as fast as before`()
+        async throws
+    {
+        try await RunningQueue.with(configuration: #"{"latency_ms": 20}"#) { queue in
+            try await put(queue, "echo-2", configuration: #"{"latency_ms": 20}"#)
+            try await admin(queue, "set-strategy", "echo", "fastest")
+            try await admin(queue, "set-policy", "echo", #"{"latency_ms": 60, "window_ms": 5000}"#)
+            try await put(queue, "echo-2", configuration: #"{"latency_ms": 200}"#)
+            let share = "select share_percent from sluice.deployment_status where deployment = 'echo-2'"
+            let slow = """
+                select percentile_cont(0.95) within group (order by extract(epoch from r.finished_at - r.started_at)) * 1000
+                from (select * from sluice.result order by id desc limit 300) r
+                """
+            try await eventually("its share falls, and with it the time that nearly all take", within: .seconds(120)) {
+                try await enqueue(queue, 50)
+                try await eventually("they are answered") {
+                    try await number(queue, "select count(*) from sluice.ready") == 0
+                }
+                let part = try await number(queue, share)
+                let time = try await number(queue, slow)
+                return part < 5 && time < 100
+            }
+            try await expectAllAnswered(queue)
+        }
+    }
+
+    @Test(.database(migrated: true)) func `a worker that is stopped past its lease does no harm when it goes on`()
+        async throws
+    {
+        try await RunningQueue.with(workers: 0) { queue in
+            try await queue.connection.execute(
+                script: "update sluice.setting set value = 2 where name = 'lease_seconds'")
+            let job = try await queue.queue.enqueue(
+                .init(model: "echo", payload: Self.prompt("[[mock:latency 1500]]")))
+            let zombie = Configuration(
+                executable: .path(FilePath(try Products.path(of: "sluice"))),
+                arguments: [
+                    "worker", "--deployment", "echo-1", "--database-url", queue.url, "--backends",
+                    try Products.folder,
+                ], environment: RunningQueue.environment)
+            let ended = try await Subprocess.run(
+                zombie, input: .none, output: .discarded, error: .string(limit: 1 << 20)
+            ) { execution in
+                let process = execution.processIdentifier.value
+                try await eventually("it runs the job") {
+                    try await number(queue, "select count(*) from sluice.running where id = \(job)") == 1
+                }
+                #expect(kill(process, SIGSTOP) == 0)
+                try await eventually("its lease is over") {
+                    try await number(queue, "select count(*) from sluice.ready where id = \(job)") == 1
+                }
+                var request = DeploymentRequest(model: "echo", name: "echo-1", backend: "mock")
+                request.configuration = Array(#"{"markers": true}"#.utf8)
+                request.workers = 1
+                try await queue.queue.putDeployment(request)
+                try await eventually("the job runs elsewhere") {
+                    try await number(queue, "select count(*) from sluice.running where id = \(job) and attempt = 2")
+                        == 1
+                }
+                #expect(kill(process, SIGCONT) == 0)
+                try await expectAllAnswered(queue)
+            }
+            #expect(try await number(queue, "select attempt from sluice.result where id = \(job)") == 2)
+            // Its late answer was refused, or it heard before that it counts as dead; either way it says so and ends.
+            #expect(ended.terminationStatus == .exited(82), "\(ended.standardError)")
+            #expect(ended.standardError.contains("The database says this worker is dead."), "\(ended.standardError)")
+        }
+    }
+
+    @Test(.database(migrated: true)) func `twenty workers killed one after the other cost no job anything`()
+        async throws
+    {
+        try await RunningQueue.with(workers: 3, slots: 4, configuration: #"{"latency_ms": 5}"#) { queue in
+            let victims = Statement(
+                "fault_victim",
+                """
+                select w.id, w.pid from sluice.worker w
+                where w.ended_at is null and w.id <> all ($1) and exists (select from sluice.running l where l.worker_id = w.id)
+                order by w.id limit 1
+                """)
+            var killed: Set<Int64> = []
+            while killed.count < 20 {
+                if try await number(queue, "select count(*) from sluice.ready") < 500 {
+                    try await enqueue(queue, 1_000)
+                }
+                guard let row = try await queue.connection.query(victims, Array(killed)).first else { continue }
+                let worker: Int64 = try row.decode(0)
+                guard killed.insert(worker).inserted else { continue }
+                // Of one that has ended by itself nothing is left to kill.
+                #expect(kill(try row.decode(1, as: Int32.self), SIGKILL) == 0 || errno == ESRCH)
+            }
+            try await expectAllAnswered(queue)
+            // A signal from outside charges nobody, and what is not counted cannot fail.
+            #expect(try await number(queue, "select count(*) from sluice.past_attempt where outcome = 'crashed'") == 0)
+            #expect(
+                try await number(queue, "select count(*) from sluice.past_attempt where outcome = 'worker_lost'") > 0)
+            #expect(try await number(queue, "select count(*) from sluice.suspect") == 0)
+        }
+    }
+}

@@ -31,10 +31,10 @@ printf 'testing; everything the runner says is in %s\n' "$log"
 # a pipe, which a process that a test left behind would hold open.
 run() {
     local status=0 part=.build/test.part.log
-    timeout --kill-after=10 "${TARGET_SECONDS:-900}" \
+    timeout --kill-after=10 "${TARGET_SECONDS:-1500}" \
         swift test --skip-build --disable-xctest "${flags[@]}" "$@" >"$part" 2>&1 </dev/null || status=$?
     if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-        { printf '✘ no end within %s s; started and not ended:\n' "${TARGET_SECONDS:-900}" && unended <"$part"; } >"$part.end"
+        { printf '✘ no end within %s s; started and not ended:\n' "${TARGET_SECONDS:-1500}" && unended <"$part"; } >"$part.end"
         cat "$part.end" >>"$part"
     fi
     cat "$part" >>"$log"

@@ -25,7 +25,7 @@ if [ ! -e "$root/.sluice-complete" ]; then
     chmod 755 "$root/usr/sbin/policy-rc.d"
     mkdir -p "$root/etc/postgresql-common/createcluster.d"
     echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/none.conf"
-    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" \
+    chroot "$root" env -u TMPDIR DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}" \
         >>"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }
     touch "$root/.sluice-complete"
 fi
@@ -41,7 +41,7 @@ unshare --mount --pid --fork --kill-child bash -c '
     mount -t tmpfs tmpfs "$0/dev/shm"
     exec chroot "$0" /bin/bash -s' "$root" <<'TRIAL'
 set -euo pipefail
-export PATH=/opt/sluice/bin:/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8
+export PATH=/opt/sluice/bin:/usr/bin:/bin HOME=/root TMPDIR=/tmp LC_ALL=C.UTF-8
 if command -v swift; then echo "Swift is here: this tries nothing" >&2; exit 1; fi
 mkdir -m 755 /tmp/trial
 cd /tmp/trial

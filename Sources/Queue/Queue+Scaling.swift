@@ -12,6 +12,14 @@ package struct ScaledDeployment: Sendable, Hashable {
     package var desired: Int32
     /// What the autoscaler before this one had learned, as JSON.
     package var memory: String?
+
+    /// The rule of a deployment, and no history.
+    package init(
+        id: Int32, name: String, slots: Int32, rule: String, desired: Int32, memory: String? = nil
+    ) {
+        (self.id, self.name, self.slots) = (id, name, slots)
+        (self.rule, self.desired, self.memory) = (rule, desired, memory)
+    }
 }
 
 /// What was seen of one deployment since the last look; times in milliseconds.

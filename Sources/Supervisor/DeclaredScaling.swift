@@ -1,10 +1,10 @@
-import Fleet
+package import Fleet
 import FoundationEssentials
-import Queue
+package import Queue
 
 /// A row of `sluice.scaling` as it is read: the rule, and what is not the policy's business.
-struct DeclaredScaling: Sendable, Hashable {
-    let rule: ScalingRule
+package struct DeclaredScaling: Sendable, Hashable {
+    package let rule: ScalingRule
     /// For the scaler `sql`.
     let query: String?
     let queryTimeout: Duration
@@ -12,7 +12,7 @@ struct DeclaredScaling: Sendable, Hashable {
     let isPreloaded: Bool
 
     /// - Throws: one sentence for whatever cannot be read or is impossible.
-    init(_ deployment: ScaledDeployment) throws(Unreadable) {
+    package init(_ deployment: ScaledDeployment) throws(Unreadable) {
         let row: Row
         do {
             row = try JSONDecoder().decode(Row.self, from: Data(deployment.rule.utf8))
@@ -59,8 +59,8 @@ struct DeclaredScaling: Sendable, Hashable {
     }
 
     /// Why a rule is not obeyed, in one sentence.
-    struct Unreadable: Error, CustomStringConvertible {
-        let description: String
+    package struct Unreadable: Error, CustomStringConvertible {
+        package let description: String
     }
 
     // The names of the columns.

@@ -72,8 +72,8 @@ def isolation():
     mine = http.post("/api/jobs", json={"model": "echo", "body": {"messages": say("canary-of-mine")}, "run_at": "2099-01-01T00:00:00Z"}).json()
     job = f"/api/jobs/{mine['id']}"
 
-    def hidden(method, path):
-        answer = other.request(method, path)
+    def hidden(method, path, **more):
+        answer = other.request(method, path, **more)
         assert answer.status_code == 404 and "canary" not in answer.text, (method, path, answer.status_code)
 
     def own_call(path, body):
@@ -117,6 +117,7 @@ def isolation():
         "GET /api/jobs/{id}/events": lambda: hidden("GET", f"{job}/events"),
         "POST /api/jobs/{id}/cancel": lambda: hidden("POST", f"{job}/cancel"),
         "POST /api/jobs/{id}/retry": lambda: hidden("POST", f"{job}/retry"),
+        "POST /api/jobs/{id}/score": lambda: hidden("POST", f"{job}/score", json={"value": 1}),
         "GET /openapi.json": lambda: public("/openapi.json"),
     }
     # Files and batches.

@@ -45,7 +45,8 @@ for path, operations in document["paths"].items():
     for method, operation in operations.items():
         body = resolved(operation.get("requestBody", {})).get("content", {}).get("application/json", {})
         for example in [one["value"] for one in body.get("examples", {}).values()] or [body["example"]] if body else []:
-            answer = httpx.request(method, url + path.replace("{model}", "demo"), json=example, timeout=60,
+            place = path.replace("{model}", "demo").replace("{id}", str(job.json()["id"]))
+            answer = httpx.request(method, url + place, json=example, timeout=60,
                                    headers={"Authorization": f"Bearer {key}"})
             names_file = isinstance(example, dict) and "input_file_id" in example
             assert answer.status_code == 400 if names_file else answer.is_success, (path, example, answer.text)

@@ -73,6 +73,8 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
         -- What was before this leader began is not held against anybody: the whole host may have been away.
         case when sluice.desired_count(d) > 0 then
             (extract(epoch from clock_timestamp() - greatest(c.led_since, coalesce(w.beat_at, e.ended_at),
+                -- Nor is the time until a host that has just come has started its workers.
+                (select max(o.started_at) from sluice.host o where o.gone_at is null),
                 -- Back from zero, it is not to blame for the time without workers.
                 (select s.awake_since from sluice.desired s where s.deployment_id = d.id))) * 1000)::bigint
             * case when coalesce(w.beat_at, e.ended_at) is not null then 1 end end,
@@ -86,7 +88,9 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
     cross join sluice.controller c
     left join sluice.deployment_health h on h.deployment_id = d.id
     cross join lateral (
-        select sum(w.slots) filter (where w.state = 'running') as slots, max(b.beat_at) as beat_at, max(b.memory) as memory,
+        select sum(w.slots) filter (where w.state = 'running') as slots,
+            -- One that loads its backend is on its way, however long that takes.
+            max(case when w.state = 'starting' then clock_timestamp() else b.beat_at end) as beat_at, max(b.memory) as memory,
             bool_and(b.is_well) as is_well
         from sluice.worker w join sluice.worker_heartbeat b on b.worker_id = w.id
         where w.deployment_id = d.id and w.ended_at is null) w

@@ -4,7 +4,8 @@ import Terminal
 extension ScalingRule {
     /// Changes the rule as the words say: `max_workers=8 objective=15 scaler=request_count per_worker=2`.
     ///
-    /// The names are those of the rule in SQL and in fleet files, times in seconds; RunPod's names mean what they mean there.
+    /// The names are those of the rule in SQL and in fleet files; times also without `_ms`, as `15s` or in seconds. RunPod's names
+    /// mean what they mean there.
     ///
     /// - Throws: a sentence about the first word that is not understood, or about an impossible rule.
     mutating func change(words: String) throws(CommandFailure) {
@@ -27,8 +28,14 @@ extension ScalingRule {
         """
 
     private mutating func set(_ name: String, _ value: String) throws(CommandFailure) -> Bool {
+        // The columns of the rule in SQL are in milliseconds, and named so.
+        if name.hasSuffix("_ms"), let number = Double(value) {
+            return try set(String(name.dropLast(3)), "\(number / 1000)")
+        }
         let number = Double(value)
-        let seconds = number.flatMap { $0.isFinite && $0.magnitude < 1e9 ? Duration.seconds($0) : nil }
+        let seconds = SecondsOption(argument: value).flatMap {
+            $0.seconds.magnitude < 1e9 ? Duration.seconds($0.seconds) : nil
+        }
         switch name {
         case "min_workers", "workersMin": return Int(value).map { minWorkers = $0 } != nil
         case "max_workers", "workersMax": return Int(value).map { maxWorkers = $0 } != nil

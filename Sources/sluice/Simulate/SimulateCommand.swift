@@ -30,8 +30,8 @@ struct SimulateCommand: SluiceCommand {
     var deployment: String?
     @Option(help: ArgumentHelp("The rule: words such as max_workers=8.", valueName: "words"))
     var rule = ""
-    @Option(help: ArgumentHelp("Within how many seconds a job is to start.", valueName: "seconds"))
-    var objective = 30.0
+    @Option(help: ArgumentHelp("Within what time a job is to start, such as 15s; else 30s.", valueName: "time"))
+    var objective: SecondsOption?
     @Option(
         help: ArgumentHelp(
             "Who takes part, with commas: sluice, keda, knative, runpod-delay, runpod-count, fixed, fixed:N.",
@@ -50,15 +50,18 @@ struct SimulateCommand: SluiceCommand {
         guard (trace == nil) != (fromHistory == nil) else {
             throw ValidationError("Name a trace, or --from-history.")
         }
-        guard 0...86_400 ~= objective else { throw ValidationError("The objective is 0 to 86,400 seconds.") }
+        guard 0...86_400 ~= objective?.seconds ?? 30 else {
+            throw ValidationError("The objective is 0 to 86,400 seconds.")
+        }
         if let scale, !(scale > 0 && scale.isFinite) { throw ValidationError("--scale is above 0.") }
     }
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let trace = try await readTrace()
+        let objective = objective?.seconds ?? 30
         var rule = ScalingRule()
         rule.maxWorkers = 100
-        rule.slots = fleet.slots
+        rule.slots = fleet.slots ?? 1
         rule.scaler = .queueDelay(objective: .seconds(objective))
         try rule.change(words: self.rule)
         let setting = fleet.setting(objective: objective)

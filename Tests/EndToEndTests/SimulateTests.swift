@@ -1,0 +1,58 @@
+import Domain
+import FoundationEssentials
+import Postgres
+import Queue
+import TestSupport
+import Testing
+
+/// A rule is tried on what really ran.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct SimulateTests {
+    private struct Row: Decodable {
+        var rule: String?
+        var policy: String?
+        var attainment: Double?
+        var worker_seconds: Double?
+    }
+
+    private func rows(_ queue: RunningQueue, _ arguments: String...) async throws -> [Row] {
+        let outcome = try await queue.sluice(arguments + ["--json"])
+        #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
+        return try outcome.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Row.self, from: Data($0.utf8))
+        }
+    }
+
+    @Test(.database(migrated: true)) func `today's rule is compared with another on the jobs a deployment ran`()
+        async throws
+    {
+        try await RunningQueue.with(slots: 4, configuration: #"{"latency_ms": 20}"#) { queue in
+            let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
+            _ = try await queue.queue.enqueue(
+                model: "echo", payloads: Array(repeating: payload, count: 200), priority: .normal, tenant: "default")
+            let rule = try await queue.sluice([
+                "scale", "echo-1", "--min-workers", "0", "--max-workers", "3", "--objective", "20s",
+            ])
+            #expect(rule.status == 0, "\(rule.errors)")
+            try await eventually("they are answered") {
+                let open =
+                    "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)"
+                return try await queue.connection.query(Statement("simulate_open", open))[0].decode(0, as: Int64.self)
+                    == 0
+            }
+            let plan = try await rows(
+                queue, "plan", "scale", "echo-1", "--rule", "max_workers=1 objective_ms=5000", "--cold-start", "500ms")
+            #expect(plan.map(\.rule) == ["today", "proposed"])
+            #expect(plan.allSatisfy { ($0.worker_seconds ?? 0) > 0 && 0...100 ~= $0.attainment ?? -1 })
+            let again = try await rows(
+                queue, "plan", "scale", "echo-1", "--rule", "max_workers=1 objective=5s", "--cold-start", "0.5")
+            #expect(again.map(\.worker_seconds) == plan.map(\.worker_seconds))
+            let contest = try await rows(
+                queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice,fixed:1")
+            #expect(contest.count >= 2)
+            let unknown = try await queue.sluice(["plan", "scale", "nobody", "--rule", "max_workers=1"])
+            #expect(unknown.status == 64 && unknown.errors.contains("There is no deployment nobody."))
+            let wrong = try await queue.sluice(["plan", "scale", "echo-1", "--rule", "workers=1"])
+            #expect(wrong.status == 64 && wrong.errors.contains("\"workers=1\" is no part of a rule."))
+        }
+    }
+}

@@ -69,7 +69,12 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
     is_well boolean, breaker text, open_until_ms bigint, breaker_percent smallint, openings int, is_kept boolean,
     score double precision, reason text, is_probe_lost boolean, health_wanted boolean, restore_wanted text) language sql stable as $$
     select d.model_id, d.id, d.name, d.xmin::text::bigint, d.state::text, d.state_reason, d.share::text, d.ramp_percent, d.stage,
-        d.weight, d.tier, coalesce(w.slots, 0)::int,
+        d.weight, d.tier,
+        -- Workers that have just gone count until others can have taken their place: what is sick and already back would be
+        -- all there is, and the panic floor would keep it in service.
+        coalesce(w.slots, case when clock_timestamp() - greatest(c.led_since, e.ended_at,
+                (select max(o.started_at) from sluice.host o where o.gone_at is null)) < interval '15 seconds'
+            then sluice.desired_count(d) * d.slots end, 0)::int,
         -- What was before this leader began is not held against anybody: the whole host may have been away.
         case when sluice.desired_count(d) > 0 then
             (extract(epoch from clock_timestamp() - greatest(c.led_since, coalesce(w.beat_at, e.ended_at),

@@ -1,18 +1,5 @@
 #!/usr/bin/env bash
-# Installs the clients other people wrote that the tests run against the gateway, once, into a folder of their own below
-# ${SLUICE_CACHE:-~/.cache/sluice}; prints the folder.
+# Installs the clients other people wrote that the tests run against the gateway; prints their folder.
 set -euo pipefail
-
-packages=(openai==1.109.1 runpod==1.12.0 schemathesis==4.32.5 standardwebhooks==1.1.0)
-folder=${SLUICE_CACHE:-$HOME/.cache/sluice}/clients-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c1-12)
-mkdir -p "$(dirname "$folder")"
-exec 9>"$folder.lock"
-flock 9
-if [ ! -e "$folder/.complete" ]; then
-    rm -rf "$folder"
-    printf 'installing %s\n' "${packages[*]}" >&2
-    python3 -m venv "$folder"
-    "$folder/bin/pip" install --quiet --no-input --disable-pip-version-check "${packages[@]}" >&2
-    touch "$folder/.complete"
-fi
-printf '%s\n' "$folder"
+exec "$(dirname "$0")/python-packages.sh" clients \
+    openai==1.109.1 runpod==1.12.0 schemathesis==4.32.5 standardwebhooks==1.1.0

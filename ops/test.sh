@@ -52,16 +52,24 @@ if [ $# -gt 0 ]; then
     run "$@"
     exit
 fi
-# A target that fails runs once more: on a busy machine a time-out can be the machine's. Both runs are in the log, and the
-# summary names what passed only then.
+# The suites of a target that fail run once more: on a busy machine a time-out can be the machine's. Both runs are in the log,
+# and the summary names what passed only then. A run without an end of its own runs again as a whole.
 failed=()
 unsteady=()
 for folder in Tests/*Tests; do
     target=$(basename "$folder")
     printf '%s %s\n' "$(date +%T)" "$target"
     run --filter "^$target\\." && continue
-    printf '%s: once more\n' "$target"
-    if run --filter "^$target\\."; then unsteady+=("$target"); else failed+=("$target"); fi
+    suites=
+    if grep -q '^✘ Test run with' .build/test.part.log; then
+        suites=$(sed -nE 's/^✘ Suite ([A-Za-z0-9]+) failed after .*/\1/p' .build/test.part.log | sort -u | paste -sd'|')
+    fi
+    printf '%s: once more%s\n' "$target" "${suites:+: $suites}"
+    if run --filter "^$target\\.${suites:+($suites)(/|\$)}"; then
+        unsteady+=("$target${suites:+ ($suites)}")
+    else
+        failed+=("$target${suites:+ ($suites)}")
+    fi
 done
 passed=$(sed -nE 's/^✔ Test run with ([0-9]+) tests?.*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
 # What went wrong stands at the end, where somebody who reads only that finds it.

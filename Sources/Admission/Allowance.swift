@@ -126,10 +126,10 @@ package struct Allowance: Sendable {
         running -= cost.slots
     }
 
-    /// A request has ended.
+    /// A request has ended, or what it used is known.
     ///
     /// - Parameters:
-    ///   - slots: How many it held.
+    ///   - slots: How many it no longer holds.
     ///   - surplus: By how much it used less than it was charged; below zero: more.
     package mutating func ended(slots: Int, surplus: Int, at now: Duration) {
         running -= slots

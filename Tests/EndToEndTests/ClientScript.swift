@@ -24,10 +24,17 @@ enum ClientScript {
         let result = try await Subprocess.run(
             .path(FilePath("\(folder)/bin/python")), arguments: Arguments(arguments), input: .none,
             output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-        #expect(
-            result.terminationStatus.isSuccess, "\(result.standardOutput)\n\(result.standardError)",
-            sourceLocation: sourceLocation)
+        guard !result.terminationStatus.isSuccess else { return }
+        let errors = result.standardError
+        Issue.record(
+            ClientScriptFailure(description: errors.split(separator: "\n").last.map(String.init) ?? "it said nothing"),
+            "\(result.standardOutput)\n\(errors)", sourceLocation: sourceLocation)
     }
+}
+
+/// What a script said last: the assertion that did not hold. An error, so that the runner shows it on the line of the failure.
+private struct ClientScriptFailure: Error, CustomStringConvertible {
+    let description: String
 }
 
 extension RunningQueue {

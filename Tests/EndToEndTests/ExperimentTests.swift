@@ -8,35 +8,9 @@ import Testing
 
 /// Experiments and limits with real workers, real gateways and the commands.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ExperimentTests {
-    private static let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
-
-    private func count(_ queue: RunningQueue, _ sql: String) async throws -> Int64 {
-        try await queue.connection.query(Statement("experiment_count", sql))[0].decode(0)
-    }
-
-    private func enqueue(_ queue: RunningQueue, _ count: Int) async throws {
-        _ = try await queue.queue.enqueue(
-            model: "echo", payloads: Array(repeating: Self.payload, count: count), priority: .normal, tenant: "default")
-    }
-
-    private func deploy(_ queue: RunningQueue, _ name: String) async throws {
-        var request = DeploymentRequest(model: "echo", name: name, backend: "mock")
-        request.configuration = Array(#"{"markers": true}"#.utf8)
-        try await queue.queue.putDeployment(request)
-        try await eventually("\(name) has a worker") {
-            try await count(
-                queue,
-                """
-                select count(*) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
-                where d.name = '\(name)' and w.state = 'running'
-                """) > 0
-        }
-    }
-
     private func everythingEnded(_ queue: RunningQueue) async throws {
         try await eventually("everything has ended") {
-            try await count(
-                queue,
+            try await queue.count(
                 "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)")
                 == 0
         }
@@ -62,7 +36,7 @@ import Testing
                 "admin", "set-policy", "echo", #"{"failures_in_a_row": 100000, "error_percent": 100}"#,
             ])
             #expect(policy.status == 0, "\(policy.errors)")
-            try await deploy(queue, "echo-2")
+            try await queue.put("echo-2", #"{"markers": true}"#)
             let started = try await queue.sluice([
                 "experiments", "start", "words", "echo",
                 #"""
@@ -79,24 +53,22 @@ import Testing
                 for user in 0..<10 {
                     let answer = try await curl(
                         queue, "/api/jobs",
-                        #"{"model": "echo", "affinity": "user \#(user)", "body": \#(String(decoding: Self.payload, as: UTF8.self))}"#
+                        #"{"model": "echo", "affinity": "user \#(user)", "body": \#(String(decoding: RunningQueue.payload, as: UTF8.self))}"#
                     )
                     #expect(answer.contains(#""object":"job""#) || answer.contains(#""object": "job""#), "\(answer)")
                 }
             }
             #expect(
-                try await count(
-                    queue,
+                try await queue.count(
                     """
                     select count(*) from (select x.unit from sluice.exposure x where x.copied_from is null group by x.unit
                         having count(*) = 2 and count(distinct x.arm_id) = 1) u
                     """) == 10)
-            try await enqueue(queue, 600)
+            try await queue.enqueue(600)
             try await everythingEnded(queue)
 
             func ended(_ arm: String, _ condition: String) async throws -> Int64 {
-                try await count(
-                    queue,
+                try await queue.count(
                     """
                     select count(*) from sluice.exposure x join sluice.arm a on a.id = x.arm_id
                     join sluice.result r on r.id = x.job_id join sluice.deployment d on d.id = r.deployment_id
@@ -116,36 +88,33 @@ import Testing
             let shown = try await queue.sluice(["experiments", "show", "words"])
             #expect(shown.status == 0 && shown.output.contains("worse: keep the control"), "\(shown)")
             try await eventually("the supervisor says so as well") {
-                try await count(
-                    queue, "select count(*) from sluice.experiment_report where arm = 'bad' and verdict = 'worse'") == 1
+                try await queue.count(
+                    "select count(*) from sluice.experiment_report where arm = 'bad' and verdict = 'worse'") == 1
             }
-            #expect(try await count(queue, "select count(*) from sluice.decisions where kind = 'experiment'") > 0)
+            #expect(try await queue.count("select count(*) from sluice.decisions where kind = 'experiment'") > 0)
 
-            let job = try await count(
-                queue,
+            let job = try await queue.count(
                 """
                 select x.job_id from sluice.exposure x join sluice.arm a on a.id = x.arm_id
                 join sluice.job j on j.id = x.job_id where a.name = 'control' limit 1
                 """)
             let scored = try await curl(queue, "/api/jobs/\(job)/score", #"{"value": 4.5}"#)
             #expect(scored.contains("4.5") && scored.contains("score"), "\(scored)")
-            let copy = try await count(
-                queue, "select job_id from sluice.exposure where copied_from is not null limit 1")
+            let copy = try await queue.count("select job_id from sluice.exposure where copied_from is not null limit 1")
             #expect(try await curl(queue, "/api/jobs/\(copy)/score", #"{"value": 1}"#).contains("error"))
             #expect(try await curl(queue, "/api/jobs/\(job)/score", #"{"value": "good"}"#).contains("`value`"))
             let command = try await queue.sluice(["score", "\(job)", "5"])
             #expect(command.status == 0, "\(command.errors)")
-            #expect(try await count(queue, "select value::bigint from sluice.score") == 5)
+            #expect(try await queue.count("select value::bigint from sluice.score") == 5)
 
             let stopped = try await queue.sluice(["experiments", "stop", "words", "--why", "seen enough"])
             #expect(stopped.status == 0 && stopped.output.contains("is over"), "\(stopped)")
             let list = try await queue.sluice(["experiments", "list"])
             #expect(list.output.contains("words") && list.output.contains("stopped"))
-            try await enqueue(queue, 50)
+            try await queue.enqueue(50)
             try await everythingEnded(queue)
             #expect(
-                try await count(
-                    queue,
+                try await queue.count(
                     "select count(*) from sluice.result where id > \(copy) and state <> 'succeeded'"
                         + " and not exists (select from sluice.exposure x where x.job_id = sluice.result.id)") == 0)
         }
@@ -160,8 +129,7 @@ import Testing
             try await queue.queue.putModel("small")
             try await queue.queue.putDeployment(DeploymentRequest(model: "small", name: "small-1", backend: "mock"))
             try await eventually("the stand-in has a worker") {
-                try await count(
-                    queue,
+                try await queue.count(
                     """
                     select count(*) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
                     where d.name = 'small-1' and w.state = 'running'
@@ -169,13 +137,13 @@ import Testing
             }
             let set = try await queue.sluice(["admin", "set-fallbacks", "echo", "small"])
             #expect(set.status == 0 && set.output.contains("small"), "\(set)")
-            try await enqueue(queue, 30)
+            try await queue.enqueue(30)
             try await everythingEnded(queue)
             #expect(
-                try await count(
-                    queue, "select count(*) from sluice.known_job where state = 'succeeded' and served_by = 'small'")
+                try await queue.count(
+                    "select count(*) from sluice.known_job where state = 'succeeded' and served_by = 'small'")
                     == 30)
-            let body = String(decoding: Self.payload, as: UTF8.self)
+            let body = String(decoding: RunningQueue.payload, as: UTF8.self)
             let answer = try await curl(queue, "/api/jobs?wait=30", #"{"model": "echo", "body": \#(body)}"#)
             let id = try #require(answer.split(separator: "\"id\":").last?.prefix { $0.isNumber || $0 == " " })
             let number = try #require(Int64(id.filter(\.isNumber)))
@@ -193,16 +161,16 @@ import Testing
                 "admin", "set-deployment-limits", "echo-1", #"{"concurrency": 3}"#,
             ])
             #expect(limited.status == 0 && limited.output.contains("concurrency"), "\(limited)")
-            try await enqueue(queue, 300)
+            try await queue.enqueue(300)
             try await eventually("everything is answered, three at a time") {
-                let held = try await count(queue, "select count(*) from sluice.running")
+                let held = try await queue.count("select count(*) from sluice.running")
                 #expect(held <= 3)
-                return try await count(queue, "select count(*) from sluice.result") == 300
+                return try await queue.count("select count(*) from sluice.result") == 300
             }
             // Both work.
-            #expect(try await count(queue, "select count(distinct worker_id) from sluice.result") == 2)
+            #expect(try await queue.count("select count(distinct worker_id) from sluice.result") == 2)
 
-            try await deploy(queue, "echo-2")
+            try await queue.put("echo-2", #"{"markers": true}"#)
             for arguments in [
                 ["set-deployment-limits", "echo-1", #"{"concurrency": null, "requests_per_minute": 320}"#],
                 ["set-weights", "echo", "echo-1=90", "echo-2=10"],
@@ -210,11 +178,10 @@ import Testing
                 let outcome = try await queue.sluice(["admin"] + arguments)
                 #expect(outcome.status == 0, "\(outcome.errors)")
             }
-            try await enqueue(queue, 500)
+            try await queue.enqueue(500)
             try await everythingEnded(queue)
-            #expect(try await count(queue, "select count(*) from sluice.result where state <> 'succeeded'") == 0)
-            let most = try await count(
-                queue,
+            #expect(try await queue.count("select count(*) from sluice.result where state <> 'succeeded'") == 0)
+            let most = try await queue.count(
                 """
                 select max(n) from (select count(*) over (order by r.started_at range between interval '60 s' preceding
                     and current row) as n
@@ -222,8 +189,7 @@ import Testing
                 """)
             #expect(most <= 320)
             #expect(
-                try await count(
-                    queue,
+                try await queue.count(
                     """
                     select count(*) from sluice.result r join sluice.deployment d on d.id = r.deployment_id
                     where d.name = 'echo-2'

@@ -9,51 +9,8 @@ import Testing
 
 /// What must hold when workers are killed, stopped, slowed down, or poisoned; what they have to do is shared out as asked.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct FleetFaultTests {
-    private static let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
-
     private static func prompt(_ text: String) -> [UInt8] {
         Array(#"{"messages":[{"role":"user","content":"\#(text)"}]}"#.utf8)
-    }
-
-    private func enqueue(_ queue: RunningQueue, _ count: Int) async throws {
-        _ = try await queue.queue.enqueue(
-            model: "echo", payloads: Array(repeating: Self.payload, count: count), priority: .normal, tenant: "default")
-    }
-
-    private func number(_ queue: RunningQueue, _ sql: String) async throws -> Double {
-        try await queue.connection.query(Statement("fault_number", "select (\(sql))::float8"))[0].decode(0)
-    }
-
-    private func put(_ queue: RunningQueue, _ name: String, configuration: String = "{}") async throws {
-        var request = DeploymentRequest(model: "echo", name: name, backend: "mock")
-        request.configuration = Array(configuration.utf8)
-        try await queue.queue.putDeployment(request)
-        try await eventually("\(name) has a worker") {
-            try await number(
-                queue,
-                """
-                select count(*) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
-                where d.name = '\(name)' and w.ended_at is null and w.state = 'running' and w.revision = d.revision
-                """) > 0
-        }
-    }
-
-    private func admin(_ queue: RunningQueue, _ arguments: String...) async throws {
-        let outcome = try await queue.sluice(["admin"] + arguments)
-        #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
-    }
-
-    /// Waits until everything is answered; nothing failed, nothing is there twice.
-    private func expectAllAnswered(_ queue: RunningQueue, quarantined: Double = 0) async throws {
-        try await eventually("everything is answered", within: .seconds(300)) {
-            try await number(
-                queue,
-                "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)")
-                == 0
-        }
-        #expect(
-            try await number(queue, "select count(*) from sluice.result where state <> 'succeeded'") == quarantined)
-        #expect(try await queue.queue.invariantViolations().filter { $0.violations != 0 }.isEmpty)
     }
 
     /// What each deployment has answered, in percent.
@@ -72,11 +29,11 @@ import Testing
         async throws
     {
         try await RunningQueue.with(slots: 64, configuration: "{}") { queue in
-            try await put(queue, "echo-2")
-            try await put(queue, "echo-3")
-            try await admin(queue, "set-weights", "echo", "echo-1=60", "echo-2=30", "echo-3=10")
-            for _ in 0..<50 { try await enqueue(queue, 2_000) }
-            try await expectAllAnswered(queue)
+            try await queue.put("echo-2")
+            try await queue.put("echo-3")
+            try await queue.admin("set-weights", "echo", "echo-1=60", "echo-2=30", "echo-3=10")
+            for _ in 0..<50 { try await queue.enqueue(2_000) }
+            try await queue.expectAnswers(within: .seconds(300))
             for (part, asked) in zip(try await parts(queue), [60.0, 30, 10]) {
                 #expect(abs(part - asked) < 0.5, "\(part) instead of \(asked)")
             }
@@ -85,11 +42,11 @@ import Testing
 
     @Test(.database(migrated: true)) func `equal shares vary by less than five percent`() async throws {
         try await RunningQueue.with(slots: 64, configuration: "{}") { queue in
-            try await put(queue, "echo-2")
-            try await put(queue, "echo-3")
-            try await admin(queue, "set-strategy", "echo", "round_robin")
-            for _ in 0..<10 { try await enqueue(queue, 2_000) }
-            try await expectAllAnswered(queue)
+            try await queue.put("echo-2")
+            try await queue.put("echo-3")
+            try await queue.admin("set-strategy", "echo", "round_robin")
+            for _ in 0..<10 { try await queue.enqueue(2_000) }
+            try await queue.expectAnswers(within: .seconds(300))
             let parts = try await parts(queue)
             #expect(parts.count == 3)
             for part in parts { #expect(abs(part * 3 / 100 - 1) < 0.05, "\(parts)") }
@@ -100,21 +57,20 @@ import Testing
         async throws
     {
         try await RunningQueue.with(workers: 2) { queue in
-            try await enqueue(queue, 100)
+            try await queue.enqueue(100)
             let poison = try await queue.queue.enqueue(.init(model: "echo", payload: Self.prompt("[[mock:segv]]")))
-            try await enqueue(queue, 100)
-            try await expectAllAnswered(queue, quarantined: 1)
+            try await queue.enqueue(100)
+            try await queue.expectAnswers(failed: 1, within: .seconds(300))
             let status = try #require(try await queue.queue.status(of: [poison]).first)
             #expect(status.state == .quarantined && status.errorClass == .crash)
             let crashes = "sluice.past_attempt p where p.outcome = 'crashed'"
-            #expect(try await number(queue, "select count(*) from \(crashes) and p.id = \(poison)") == 1)
+            #expect(try await queue.number("select count(*) from \(crashes) and p.id = \(poison)") == 1)
             // The others were with it the first time only: at the second it was alone.
             #expect(
-                try await number(
-                    queue,
+                try await queue.number(
                     "select coalesce(max(n), 0) from (select count(*) n from \(crashes) and p.id <> \(poison) group by p.id) x"
                 ) <= 1)
-            #expect(try await number(queue, "select count(distinct worker_id) from \(crashes)") == 1)
+            #expect(try await queue.number("select count(distinct worker_id) from \(crashes)") == 1)
         }
     }
 
@@ -123,25 +79,25 @@ import Testing
         async throws
     {
         try await RunningQueue.with(configuration: #"{"latency_ms": 20}"#) { queue in
-            try await put(queue, "echo-2", configuration: #"{"latency_ms": 20}"#)
-            try await admin(queue, "set-strategy", "echo", "fastest")
-            try await admin(queue, "set-policy", "echo", #"{"latency_ms": 60, "window_ms": 5000}"#)
-            try await put(queue, "echo-2", configuration: #"{"latency_ms": 200}"#)
+            try await queue.put("echo-2", #"{"latency_ms": 20}"#)
+            try await queue.admin("set-strategy", "echo", "fastest")
+            try await queue.admin("set-policy", "echo", #"{"latency_ms": 60, "window_ms": 5000}"#)
+            try await queue.put("echo-2", #"{"latency_ms": 200}"#)
             let share = "select share_percent from sluice.deployment_status where deployment = 'echo-2'"
             let slow = """
                 select percentile_cont(0.95) within group (order by extract(epoch from r.finished_at - r.started_at)) * 1000
                 from (select * from sluice.result order by id desc limit 300) r
                 """
             try await eventually("its share falls, and with it the time that nearly all take", within: .seconds(120)) {
-                try await enqueue(queue, 50)
+                try await queue.enqueue(50)
                 try await eventually("they are answered") {
-                    try await number(queue, "select count(*) from sluice.ready") == 0
+                    try await queue.number("select count(*) from sluice.ready") == 0
                 }
-                let part = try await number(queue, share)
-                let time = try await number(queue, slow)
+                let part = try await queue.number(share)
+                let time = try await queue.number(slow)
                 return part < 5 && time < 100
             }
-            try await expectAllAnswered(queue)
+            try await queue.expectAnswers(within: .seconds(300))
         }
     }
 
@@ -164,24 +120,24 @@ import Testing
             ) { execution in
                 let process = execution.processIdentifier.value
                 try await eventually("it runs the job") {
-                    try await number(queue, "select count(*) from sluice.running where id = \(job)") == 1
+                    try await queue.number("select count(*) from sluice.running where id = \(job)") == 1
                 }
                 #expect(kill(process, SIGSTOP) == 0)
                 try await eventually("its lease is over") {
-                    try await number(queue, "select count(*) from sluice.ready where id = \(job)") == 1
+                    try await queue.number("select count(*) from sluice.ready where id = \(job)") == 1
                 }
                 var request = DeploymentRequest(model: "echo", name: "echo-1", backend: "mock")
                 request.configuration = Array(#"{"markers": true}"#.utf8)
                 request.workers = 1
                 try await queue.queue.putDeployment(request)
                 try await eventually("the job runs elsewhere") {
-                    try await number(queue, "select count(*) from sluice.running where id = \(job) and attempt = 2")
+                    try await queue.number("select count(*) from sluice.running where id = \(job) and attempt = 2")
                         == 1
                 }
                 #expect(kill(process, SIGCONT) == 0)
-                try await expectAllAnswered(queue)
+                try await queue.expectAnswers(within: .seconds(300))
             }
-            #expect(try await number(queue, "select attempt from sluice.result where id = \(job)") == 2)
+            #expect(try await queue.number("select attempt from sluice.result where id = \(job)") == 2)
             // Its late answer was refused, or it heard before that it counts as dead; either way it says so and ends.
             #expect(ended.terminationStatus == .exited(82), "\(ended.standardError)")
         }
@@ -200,8 +156,8 @@ import Testing
                 """)
             var killed: Set<Int64> = []
             while killed.count < 20 {
-                if try await number(queue, "select count(*) from sluice.ready") < 500 {
-                    try await enqueue(queue, 1_000)
+                if try await queue.number("select count(*) from sluice.ready") < 500 {
+                    try await queue.enqueue(1_000)
                 }
                 guard let row = try await queue.connection.query(victims, Array(killed)).first else { continue }
                 let worker: Int64 = try row.decode(0)
@@ -209,12 +165,12 @@ import Testing
                 // Of one that has ended by itself nothing is left to kill.
                 #expect(kill(try row.decode(1, as: Int32.self), SIGKILL) == 0 || errno == ESRCH)
             }
-            try await expectAllAnswered(queue)
+            try await queue.expectAnswers(within: .seconds(300))
             // A signal from outside charges nobody, and what is not counted cannot fail.
-            #expect(try await number(queue, "select count(*) from sluice.past_attempt where outcome = 'crashed'") == 0)
+            #expect(try await queue.number("select count(*) from sluice.past_attempt where outcome = 'crashed'") == 0)
             #expect(
-                try await number(queue, "select count(*) from sluice.past_attempt where outcome = 'worker_lost'") > 0)
-            #expect(try await number(queue, "select count(*) from sluice.suspect") == 0)
+                try await queue.number("select count(*) from sluice.past_attempt where outcome = 'worker_lost'") > 0)
+            #expect(try await queue.number("select count(*) from sluice.suspect") == 0)
         }
     }
 }

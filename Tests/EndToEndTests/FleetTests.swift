@@ -9,18 +9,9 @@ import Testing
 
 /// The controller at work: real supervisors, real workers, backends that fail.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct FleetTests {
-    private static let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
     /// Nothing a person would wait for, so that a return takes seconds.
     private static let quick =
         #"{"open_ms": 200, "open_max_ms": 400, "step_ms": 20, "forgiveness_ms": 0, "latency_ms": 60000}"#
-
-    private func text(_ queue: RunningQueue, _ sql: String) async throws -> String? {
-        try await queue.connection.query(Statement("fleet_probe", sql)).first?.decode(0, as: String?.self) ?? nil
-    }
-
-    private func count(_ queue: RunningQueue, _ sql: String) async throws -> Int64 {
-        try await queue.connection.query(Statement("fleet_count", sql))[0].decode(0)
-    }
 
     /// What was decided about a deployment, in order, as its reasons.
     private func decisions(_ queue: RunningQueue, _ deployment: String, kinds: String) async throws -> [String] {
@@ -34,39 +25,15 @@ import Testing
         ).map { try $0.decode(0) }
     }
 
-    private func put(_ queue: RunningQueue, _ name: String, _ configuration: String, isolated: Bool = false)
-        async throws
-    {
-        var request = DeploymentRequest(model: "echo", name: name, backend: "mock")
-        request.configuration = Array(configuration.utf8)
-        request.isIsolated = isolated
-        try await queue.queue.putDeployment(request)
-        try await eventually("\(name) has a worker") {
-            try await count(
-                queue,
-                """
-                select count(*) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
-                where d.name = '\(name)' and w.ended_at is null and w.state = 'running' and w.revision = d.revision
-                """) > 0
-        }
-    }
-
-    private func admin(_ queue: RunningQueue, _ arguments: String...) async throws {
-        let outcome = try await queue.sluice(["admin"] + arguments)
-        #expect(outcome.status == 0, "\(arguments): \(outcome.errors)")
-    }
-
     /// Keeps jobs waiting while `body` runs.
     private func feeding(_ queue: RunningQueue, _ body: @escaping @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
                     do {
-                        _ = try await queue.queue.enqueue(
-                            model: "echo", payloads: Array(repeating: Self.payload, count: 500), priority: .normal,
-                            tenant: "default")
+                        try await queue.enqueue(500)
                         try await eventually("the queue runs low") {
-                            try await count(queue, "select count(*) from sluice.ready") < 500
+                            try await queue.count("select count(*) from sluice.ready") < 500
                         }
                     } catch {
                         if !Task.isCancelled { throw error }
@@ -79,25 +46,13 @@ import Testing
         }
     }
 
-    /// Everything that was asked for is answered, and nobody was told of a failure.
-    private func expectNothingFailed(_ queue: RunningQueue) async throws {
-        try await eventually("everything is answered") {
-            try await count(
-                queue,
-                "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)")
-                == 0
-        }
-        #expect(try await count(queue, "select count(*) from sluice.result where state <> 'succeeded'") == 0)
-        #expect(try await queue.queue.invariantViolations().filter { $0.violations != 0 }.isEmpty)
-    }
-
     @Test(.database(migrated: true))
     func `a deployment that fails is isolated, and comes back by one job and then step by step`() async throws {
         try await RunningQueue.with(configuration: "{}") { queue in
-            try await admin(queue, "set-policy", "echo", Self.quick)
-            try await put(queue, "echo-2", #"{"errors": {"retryable": 1}}"#, isolated: true)
-            try await admin(queue, "set-weights", "echo", "echo-1=10", "echo-2=90")
-            try await admin(queue, "restore", "echo-2")
+            try await queue.admin("set-policy", "echo", Self.quick)
+            try await queue.put("echo-2", #"{"errors": {"retryable": 1}}"#, isolated: true)
+            try await queue.admin("set-weights", "echo", "echo-1=10", "echo-2=90")
+            try await queue.admin("restore", "echo-2")
             try await feeding(queue) {
                 try await eventually("it is isolated") {
                     try await !decisions(queue, "echo-2", kinds: "opened").isEmpty
@@ -108,7 +63,7 @@ import Testing
                         $0.contains("the job let through failed")
                     }
                 }
-                try await put(queue, "echo-2", "{}")
+                try await queue.put("echo-2", "{}")
                 try await eventually("it serves again") {
                     try await !decisions(queue, "echo-2", kinds: "closed").filter { !$0.contains("operator") }.isEmpty
                 }
@@ -123,15 +78,14 @@ import Testing
             let reason = try await decisions(queue, "echo-2", kinds: "opened").first
             #expect(reason?.contains("failures in a row") == true, "\(all)")
             // Before it was isolated it had as many as a worker runs at a time, and a few more that were on the way.
-            let failed = try await count(
-                queue,
+            let failed = try await queue.count(
                 """
                 select count(*) from sluice.past_attempt a join sluice.deployment d on d.id = a.deployment_id
                 where d.name = 'echo-2' and a.outcome = 'retried'
                     and a.ended_at < (select min(e.at) from sluice.event e where e.kind = 'opened')
                 """)
             #expect(4...100 ~= failed)
-            try await expectNothingFailed(queue)
+            try await queue.expectAnswers()
         }
     }
 
@@ -140,22 +94,22 @@ import Testing
         try await RunningQueue.with(configuration: #"{"errors": {"retryable": 0.6}}"#) { queue in
             try await queue.queue.putModel(
                 "echo", maximumAttempts: 100, retryBase: .milliseconds(5), retryCap: .milliseconds(20))
-            try await put(queue, "echo-2", #"{"errors": {"retryable": 0.6}}"#)
+            try await queue.put("echo-2", #"{"errors": {"retryable": 0.6}}"#)
             try await feeding(queue) {
                 try await eventually("somebody is told") {
-                    try await count(queue, "select count(*) from sluice.decisions where kind = 'panic'") > 0
+                    try await queue.count("select count(*) from sluice.decisions where kind = 'panic'") > 0
                 }
-                let kept = try await count(queue, "select count(*) from sluice.deployment_status where is_kept")
+                let kept = try await queue.count("select count(*) from sluice.deployment_status where is_kept")
                 #expect(kept > 0)
-                let covered = try await text(
-                    queue, "select (range_agg(r))::text from sluice.deployment d, unnest(d.share) r")
+                let covered = try await queue.text(
+                    "select (range_agg(r))::text from sluice.deployment d, unnest(d.share) r")
                 #expect(covered == "{[0,10000)}")
-                let before = try await count(queue, "select count(*) from sluice.result")
+                let before = try await queue.count("select count(*) from sluice.result")
                 try await eventually("work goes on") {
-                    try await count(queue, "select count(*) from sluice.result") > before + 200
+                    try await queue.count("select count(*) from sluice.result") > before + 200
                 }
             }
-            try await expectNothingFailed(queue)
+            try await queue.expectAnswers()
         }
     }
 
@@ -163,28 +117,27 @@ import Testing
         async throws
     {
         try await RunningQueue.with(configuration: "{}") { queue in
-            try await admin(queue, "set-policy", "echo", Self.quick)
-            try await put(queue, "echo-2", #"{"errors": {"retryable": 0.2}}"#, isolated: true)
-            try await put(queue, "echo-3", "{}", isolated: true)
+            try await queue.admin("set-policy", "echo", Self.quick)
+            try await queue.put("echo-2", #"{"errors": {"retryable": 0.2}}"#, isolated: true)
+            try await queue.put("echo-3", "{}", isolated: true)
             try await feeding(queue) {
-                try await admin(queue, "rollout", "echo-2")
+                try await queue.admin("rollout", "echo-2")
                 try await eventually("it is rolled back") {
-                    try await text(queue, "select state::text from sluice.rollouts where candidate = 'echo-2'")
+                    try await queue.text("select state::text from sluice.rollouts where candidate = 'echo-2'")
                         == "rolled_back"
                 }
                 #expect(
                     try await decisions(queue, "echo-2", kinds: "rolled_back").first?.contains("1% → rolled back")
                         == true)
                 #expect(
-                    try await text(
-                        queue,
+                    try await queue.text(
                         """
                         select string_agg(state || ' ' || share_percent, ', ' order by deployment) from sluice.deployment_status
                         where deployment <> 'echo-3'
                         """) == "serving 100.00, isolated 0.00")
-                try await admin(queue, "rollout", "echo-3")
+                try await queue.admin("rollout", "echo-3")
                 try await eventually("a good one takes its place") {
-                    try await text(queue, "select state::text from sluice.rollouts where candidate = 'echo-3'")
+                    try await queue.text("select state::text from sluice.rollouts where candidate = 'echo-3'")
                         == "promoted"
                 }
             }
@@ -194,11 +147,10 @@ import Testing
             #expect(steps.count == words.count, "\(steps)")
             for (reason, word) in zip(steps, words) { #expect(reason.contains(word), "\(reason)") }
             #expect(
-                try await text(
-                    queue,
+                try await queue.text(
                     "select string_agg(deployment || ' ' || share_percent, ', ') from sluice.deployment_status where share_percent > 0"
                 ) == "echo-3 100.00")
-            try await expectNothingFailed(queue)
+            try await queue.expectAnswers()
         }
     }
 
@@ -206,38 +158,37 @@ import Testing
     func `when the supervisor that leads is killed, another goes on where it was`() async throws {
         try await RunningQueue.with(configuration: "{}") { queue in
             // Long enough that it is still open when the other leads.
-            try await admin(queue, "set-policy", "echo", #"{"open_ms": 600000, "open_max_ms": 600000}"#)
+            try await queue.admin("set-policy", "echo", #"{"open_ms": 600000, "open_max_ms": 600000}"#)
             try await withStandby(queue) {
-                try await put(queue, "echo-2", #"{"errors": {"retryable": 1}}"#)
+                try await queue.put("echo-2", #"{"errors": {"retryable": 1}}"#)
                 try await feeding(queue) {
                     try await eventually("it is isolated") {
                         try await !decisions(queue, "echo-2", kinds: "opened").isEmpty
                     }
                     let status =
                         "select breaker || ' ' || open_until || ' ' || share_percent from sluice.deployment_status where deployment = 'echo-2'"
-                    let before = try await text(queue, status)
+                    let before = try await queue.text(status)
                     let leader = try #require(
-                        try await text(
-                            queue, "select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
+                        try await queue.text(
+                            "select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
                     let process = try #require(pid_t(leader))
-                    let workers = try await count(queue, "select max(id) from sluice.worker")
+                    let workers = try await queue.count("select max(id) from sluice.worker")
                     #expect(kill(process, SIGKILL) == 0)
                     try await eventually("another leads") {
-                        try await count(queue, "select count(*) from sluice.event where kind = 'leader'") == 2
+                        try await queue.count("select count(*) from sluice.event where kind = 'leader'") == 2
                     }
-                    let results = try await count(queue, "select count(*) from sluice.result")
+                    let results = try await queue.count("select count(*) from sluice.result")
                     try await eventually("both deployments have workers again, and work goes on") {
-                        let ready = try await count(
-                            queue,
+                        let ready = try await queue.count(
                             "select count(distinct deployment_id) from sluice.worker where id > \(workers) and ended_at is null"
                         )
-                        let done = try await count(queue, "select count(*) from sluice.result")
+                        let done = try await queue.count("select count(*) from sluice.result")
                         return ready == 2 && done > results + 200
                     }
-                    #expect(try await text(queue, status) == before)
+                    #expect(try await queue.text(status) == before)
                     #expect(try await decisions(queue, "echo-2", kinds: "opened").count == 1)
                 }
-                try await expectNothingFailed(queue)
+                try await queue.expectAnswers()
             }
         }
     }
@@ -254,8 +205,7 @@ import Testing
                 let failure: (any Error)?
                 do {
                     try await eventually("it stands by") {
-                        try await count(
-                            queue,
+                        try await queue.count(
                             """
                             select count(*) from pg_stat_activity
                             where application_name = 'sluice supervisor' and datname = current_database()

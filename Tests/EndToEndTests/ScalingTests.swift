@@ -11,19 +11,10 @@ import Testing
 
 /// Scaling at work: real supervisors, real workers whose backend takes three seconds to load.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ScalingTests {
-    private static let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
     private static let slow = #"{"start_ms": 3000, "latency_ms": 100}"#
     /// What a worker takes as its rule has it, and what a host has.
     private static let worker = 100 << 20
     private static let host = 350 << 20
-
-    private func count(_ queue: RunningQueue, _ sql: String) async throws -> Int64 {
-        try await queue.connection.query(Statement("scaling_count", sql))[0].decode(0)
-    }
-
-    private func text(_ queue: RunningQueue, _ sql: String) async throws -> String? {
-        try await queue.connection.query(Statement("scaling_text", sql)).first?.decode(0, as: String?.self) ?? nil
-    }
 
     private func rule(_ queue: RunningQueue, _ more: [String] = []) async throws {
         let outcome = try await queue.sluice(
@@ -34,15 +25,9 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.errors)")
     }
 
-    private func enqueue(_ queue: RunningQueue, _ count: Int) async throws {
-        _ = try await queue.queue.enqueue(
-            model: "echo", payloads: Array(repeating: Self.payload, count: count), priority: .normal, tenant: "default")
-    }
-
     private func allAnswered(_ queue: RunningQueue, _ what: String) async throws {
         try await eventually(what) {
-            try await count(
-                queue,
+            try await queue.count(
                 "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)")
                 == 0
         }
@@ -50,8 +35,7 @@ import Testing
 
     private func isAtZero(_ queue: RunningQueue, _ what: String) async throws {
         try await eventually(what) {
-            let left = try await count(
-                queue,
+            let left = try await queue.count(
                 "select (select count(*) from sluice.worker where ended_at is null) + (select count(*) from sluice.worker_slot)"
             )
             return left == 0
@@ -60,10 +44,10 @@ import Testing
 
     /// Nothing was lost, nothing failed, and no try was used up by the coming and going of workers.
     private func expectNothingFailed(_ queue: RunningQueue) async throws {
-        #expect(try await count(queue, "select count(*) from sluice.result where state <> 'succeeded'") == 0)
+        #expect(try await queue.count("select count(*) from sluice.result where state <> 'succeeded'") == 0)
         #expect(
-            try await count(
-                queue, "select count(*) from sluice.past_attempt where outcome not in ('released', 'worker_lost')")
+            try await queue.count(
+                "select count(*) from sluice.past_attempt where outcome not in ('released', 'worker_lost')")
                 == 0)
         #expect(try await queue.queue.invariantViolations().filter { $0.violations != 0 }.isEmpty)
     }
@@ -109,35 +93,34 @@ import Testing
             try await rule(queue)
             try await isAtZero(queue, "there is nothing yet")
             let most = try await watchingMemory(queue) {
-                try await enqueue(queue, 300)
+                try await queue.enqueue(300)
                 try await eventually("there are as many workers as the host has memory for") {
-                    try await count(queue, "select ready::bigint from sluice.scaling_status") == 3
+                    try await queue.count("select ready::bigint from sluice.scaling_status") == 3
                 }
                 try await allAnswered(queue, "the burst is answered")
                 for _ in 0..<10 {
-                    try await enqueue(queue, 40)
+                    try await queue.enqueue(40)
                     try await allAnswered(queue, "the plateau goes on")
                 }
                 #expect(
-                    try await count(queue, "select count(*) from sluice.worker") < 6, "workers stay while there is work"
+                    try await queue.count("select count(*) from sluice.worker") < 6, "workers stay while there is work"
                 )
                 try await isAtZero(queue, "the lull takes them all back")
-                let before = try await count(queue, "select count(*) from sluice.worker")
-                try await enqueue(queue, 300)
+                let before = try await queue.count("select count(*) from sluice.worker")
+                try await queue.enqueue(300)
                 try await allAnswered(queue, "the second burst is answered")
-                #expect(try await count(queue, "select count(*) from sluice.worker") >= before + 2)
+                #expect(try await queue.count("select count(*) from sluice.worker") >= before + 2)
                 try await isAtZero(queue, "and back to zero")
             }
             #expect(most <= Self.host && most >= 2 * Self.worker, "\(most) bytes were taken")
             try await expectNothingFailed(queue)
             #expect(
-                try await count(
-                    queue,
+                try await queue.count(
                     "select count(*) from sluice.decisions where kind = 'scaled' and reason <> '' and inputs ? 'waiting'"
                 ) >= 4)
-            let cold = try await text(queue, "select (p50_seconds between 3 and 30)::text from sluice.cold_starts")
+            let cold = try await queue.text("select (p50_seconds between 3 and 30)::text from sluice.cold_starts")
             #expect(cold == "true", "a start takes what its backend takes")
-            #expect(try await text(queue, "select sluice.desired_workers('echo-1')::text") == "0")
+            #expect(try await queue.text("select sluice.desired_workers('echo-1')::text") == "0")
         }
     }
 
@@ -148,39 +131,38 @@ import Testing
         ) { queue in
             try await withHost("second", queue) {
                 try await rule(queue)
-                try await enqueue(queue, 400)
+                try await queue.enqueue(400)
                 try await eventually("both hosts start workers") {
-                    try await count(queue, "select count(distinct host) from sluice.worker where ended_at is null") == 2
+                    try await queue.count("select count(distinct host) from sluice.worker where ended_at is null") == 2
                 }
                 let leader = try #require(
-                    try await text(queue, "select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
+                    try await queue.text("select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
                 let process = try #require(pid_t(leader))
                 let lost = try #require(
-                    try await text(queue, "select host from sluice.host_status where pid = \(process)"))
+                    try await queue.text("select host from sluice.host_status where pid = \(process)"))
                 let orphans = try await queue.connection.query(
                     Statement("orphans", "select pid from sluice.worker where host = $1::text and ended_at is null"),
                     lost
                 ).map { try $0.decode(0, as: Int32.self) }
                 #expect(!orphans.isEmpty)
-                let before = try await count(queue, "select count(*) from sluice.result")
+                let before = try await queue.count("select count(*) from sluice.result")
                 #expect(kill(process, SIGKILL) == 0)
                 try await eventually("another leads, and its host has what there is") {
-                    try await count(
-                        queue,
+                    try await queue.count(
                         """
                         select count(*) from sluice.controller_status c, sluice.host_status h
                         where c.epoch = 2 and h.state = 'running' and h.slots > 0 and h.host <> '\(lost)'
                         """) == 1
                 }
                 try await eventually("nothing is left of the host that is gone") {
-                    try await count(
-                        queue, "select count(*) from sluice.worker where ended_at is null and host = '\(lost)'") == 0
+                    try await queue.count(
+                        "select count(*) from sluice.worker where ended_at is null and host = '\(lost)'") == 0
                         && orphans.allSatisfy { kill($0, 0) != 0 }
                 }
                 try await allAnswered(queue, "everything is answered")
-                #expect(try await count(queue, "select count(*) from sluice.result") > before)
+                #expect(try await queue.count("select count(*) from sluice.result") > before)
                 #expect(
-                    try await count(queue, "select count(*) from sluice.worker_slot where host = '\(lost)'") == 0)
+                    try await queue.count("select count(*) from sluice.worker_slot where host = '\(lost)'") == 0)
                 try await expectNothingFailed(queue)
                 try await isAtZero(queue, "and back to zero")
             }
@@ -204,7 +186,7 @@ import Testing
                 let failure: (any Error)?
                 do {
                     try await eventually("it keeps its host") {
-                        try await count(queue, "select count(*) from sluice.host_status where state = 'running'") == 2
+                        try await queue.count("select count(*) from sluice.host_status where state = 'running'") == 2
                     }
                     try await body()
                     failure = nil

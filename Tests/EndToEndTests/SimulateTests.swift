@@ -26,17 +26,15 @@ import Testing
         async throws
     {
         try await RunningQueue.with(slots: 4, configuration: #"{"latency_ms": 20}"#) { queue in
-            let payload = Array(#"{"messages":[{"role":"user","content":"hello"}]}"#.utf8)
-            _ = try await queue.queue.enqueue(
-                model: "echo", payloads: Array(repeating: payload, count: 200), priority: .normal, tenant: "default")
+            try await queue.enqueue(200)
             let rule = try await queue.sluice([
                 "scale", "echo-1", "--min-workers", "0", "--max-workers", "3", "--objective", "20s",
             ])
             #expect(rule.status == 0, "\(rule.errors)")
             try await eventually("they are answered") {
-                let open =
+                try await queue.count(
                     "select count(*) from sluice.job j where not exists (select from sluice.result r where r.id = j.id)"
-                return try await queue.connection.query(Statement("simulate_open", open))[0].decode(0, as: Int64.self)
+                )
                     == 0
             }
             let plan = try await rows(

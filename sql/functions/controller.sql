@@ -72,14 +72,10 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
         d.weight, d.tier,
         -- Workers that have just gone count until others can have taken their place: what is sick and already back would be
         -- all there is, and the panic floor would keep it in service.
-        coalesce(w.slots, case when clock_timestamp() - greatest(c.led_since, e.ended_at,
-                (select max(o.started_at) from sluice.host o where o.gone_at is null)) < interval '15 seconds'
-            then sluice.desired_count(d) * d.slots end, 0)::int,
-        -- What was before this leader began is not held against anybody: the whole host may have been away.
-        case when sluice.desired_count(d) > 0 then
-            (extract(epoch from clock_timestamp() - greatest(c.led_since, coalesce(w.beat_at, e.ended_at),
-                -- Nor is the time until a host that has just come has started its workers.
-                (select max(o.started_at) from sluice.host o where o.gone_at is null),
+        coalesce(w.slots, case when clock_timestamp() - greatest(a.begun_at, e.ended_at) < interval '15 seconds'
+            then a.workers * d.slots end, 0)::int,
+        case when a.workers > 0 then
+            (extract(epoch from clock_timestamp() - greatest(a.begun_at, coalesce(w.beat_at, e.ended_at),
                 -- Back from zero, it is not to blame for the time without workers.
                 (select s.awake_since from sluice.desired s where s.deployment_id = d.id))) * 1000)::bigint
             * case when coalesce(w.beat_at, e.ended_at) is not null then 1 end end,
@@ -92,6 +88,11 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
     from sluice.deployment d
     cross join sluice.controller c
     left join sluice.deployment_health h on h.deployment_id = d.id
+    cross join lateral (
+        -- What was before this leader began is not held against anybody: the whole host may have been away. Nor is the time
+        -- until a host that has just come has started its workers.
+        select greatest(c.led_since, (select max(o.started_at) from sluice.host o where o.gone_at is null)) as begun_at,
+            sluice.desired_count(d) as workers) a
     cross join lateral (
         select sum(w.slots) filter (where w.state = 'running') as slots,
             -- One that loads its backend is on its way, however long that takes.

@@ -131,13 +131,13 @@ final class Limiter: Sendable {
         }
     }
 
-    /// A request is over.
-    func ended(_ limits: [LimitSetting], surplus: Int) {
+    /// Work of a request is over: it holds `slots` less, and used `surplus` tokens less than it took.
+    func ended(_ limits: [LimitSetting], slots: Int, surplus: Int) {
         let frees = state.withLock { state in
             var frees = false
             for limit in limits {
-                state.subjects[limit.id]?.allowance.ended(slots: 1, surplus: surplus, at: now)
-                if limit.concurrency != nil { frees = true }
+                state.subjects[limit.id]?.allowance.ended(slots: slots, surplus: surplus, at: now)
+                if slots > 0, limit.concurrency != nil { frees = true }
             }
             return frees
         }

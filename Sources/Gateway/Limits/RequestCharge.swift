@@ -3,11 +3,10 @@ import Queue
 import Synchronization
 
 /// What a request took of its key's and its tenant's limits. It gives the slot back when it ends, however that comes
-/// about, and settles the tokens.
+/// about.
 final class RequestCharge: Sendable {
     private struct State {
         var tokens = 0
-        var used: Int?
         var hasEnded = false
     }
 
@@ -31,17 +30,23 @@ final class RequestCharge: Sendable {
         state.withLock { $0.tokens += cost.tokens }
     }
 
-    /// The request used so many tokens.
-    func settle(used: Int) { state.withLock { $0.used = used } }
+    /// The request used so many tokens, which are charged from now on instead of what was taken: before its answer is sent to
+    /// the end, so that who has it finds the rest in place.
+    func settle(used: Int) {
+        let surplus = state.withLock { state in
+            defer { state.tokens = used }
+            return state.tokens - used
+        }
+        if surplus != 0 { limiter.ended(limits, slots: 0, surplus: surplus) }
+    }
 
     /// The request is over.
     func end() {
-        let surplus = state.withLock { state -> Int? in
-            guard !state.hasEnded else { return nil }
-            state.hasEnded = true
-            return state.used.map { state.tokens - $0 } ?? 0
+        let isFirst = state.withLock { state in
+            defer { state.hasEnded = true }
+            return !state.hasEnded
         }
-        if let surplus { limiter.ended(limits, surplus: surplus) }
+        if isFirst { limiter.ended(limits, slots: 1, surplus: 0) }
     }
 
     /// How much there is left, for its answer.

@@ -52,7 +52,7 @@ struct ScalingOptions: ParsableArguments {
     @Option(help: "What the number follows: queue_delay, request_count, utilization, sql or schedule.")
     var scaler: String?
     @Option(help: ArgumentHelp("For queue_delay: jobs start within this, such as 20s.", valueName: "time"))
-    var objective: Time?
+    var objective: JobsDuration?
     @Option(help: "For request_count, jobs for one worker; for sql, so much of its number.")
     var perWorker: Double?
     @Option(help: "For utilization: the part of the slots that should be busy, 0 to 1.")
@@ -60,15 +60,15 @@ struct ScalingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("For sql: a SELECT that returns one number.", valueName: "sql"))
     var query: String?
     @Option(help: ArgumentHelp("How long that may take, 10ms to 10s.", valueName: "time"))
-    var queryTimeout: Time?
+    var queryTimeout: JobsDuration?
     @Option(help: ArgumentHelp("Windows with bounds of their own, a JSON list.", valueName: "json"))
     var schedule: String?
     @Option(help: ArgumentHelp("A number must be asked for this long before it is followed up.", valueName: "time"))
-    var upStabilisation: Time?
+    var upStabilisation: JobsDuration?
     @Option(help: ArgumentHelp("A number must be enough this long before it is followed down.", valueName: "time"))
-    var downStabilisation: Time?
+    var downStabilisation: JobsDuration?
     @Option(help: ArgumentHelp("How long a worker may be idle; learned when it is not said.", valueName: "time"))
-    var idleTimeout: Time?
+    var idleTimeout: JobsDuration?
     @Option(help: ArgumentHelp("What a worker takes of its host's memory, such as 8GiB.", valueName: "size"))
     var memoryPerWorker: Size?
     @Option(help: "Who gets a full host: the higher, -1000 to 1000.")
@@ -92,16 +92,6 @@ struct ScalingOptions: ParsableArguments {
     @Option(
         name: .customLong("default"), help: "A word of the rule that is to have its default again; may be repeated.")
     var defaults: [String] = []
-
-    /// A duration such as `20s`.
-    struct Time: ExpressibleByArgument {
-        var milliseconds: Int64
-
-        init?(argument: String) {
-            guard let duration = Duration(settingsText: argument) else { return nil }
-            milliseconds = duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
-        }
-    }
 
     /// A size such as `8GiB`.
     struct Size: ExpressibleByArgument {
@@ -130,7 +120,7 @@ struct ScalingOptions: ParsableArguments {
         var members: [JSONOutput.Member] = []
         func append(_ name: String, _ value: JSONOutput?) { if let value { members.append(.init(name, value)) } }
         func number(_ value: Int32?) -> JSONOutput? { value.map { .integer(Int64($0)) } }
-        func time(_ value: Time?) -> JSONOutput? { value.map { .integer($0.milliseconds) } }
+        func time(_ value: JobsDuration?) -> JSONOutput? { value.map { .integer($0.value.wholeMilliseconds) } }
         func raw(_ value: String?) -> JSONOutput? { value.map { .raw(Array($0.utf8)) } }
         append("min_workers", number(minWorkers))
         append("max_workers", number(maxWorkers))

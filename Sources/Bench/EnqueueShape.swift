@@ -3,13 +3,25 @@ import BatchLoading
 import Domain
 import FoundationEssentials
 import Postgres
+import Queue
 
-/// A batch file into the queue, against a bare COPY of the same rows.
+/// A batch file into the queue, against a bare COPY of the same rows: those that the loader writes, taken from the queue and
+/// copied in the same form into tables without an index, a constraint or a partition.
 package struct EnqueueShape: Shape {
     package static let name = "enqueue"
     package static let abstract = "enqueue from a batch file, against bare COPY of the same rows"
 
-    private static let bufferBytes = 1 << 20
+    /// A table the loader writes, and its rows as COPY takes them.
+    private struct BareTable {
+        let name: String
+        let columns: String
+        var rows: [[UInt8]] = []
+
+        static let all = [
+            BareTable(name: "job", columns: Queue.loadedJobColumns),
+            BareTable(name: "ready", columns: Queue.loadedReadyColumns),
+        ]
+    }
 
     package init() {}
 
@@ -18,18 +30,19 @@ package struct EnqueueShape: Shape {
         laboratory.say("writing a batch file of \(laboratory.jobs) lines")
         try await Self.write(laboratory.jobs, to: path)
         var (queue, bare) = (0.0, 0.0)
+        var tables = BareTable.all
         for round in 1...laboratory.rounds {
             laboratory.say("round \(round)")
-            bare = max(bare, try await Self.bareCopy(laboratory))
-            queue = max(queue, try await Self.load(laboratory, path))
+            queue = max(queue, try await Self.load(laboratory, path, &tables))
+            bare = max(bare, try await Self.bareCopy(laboratory, tables))
         }
         let ratio = queue / bare
         return [
             Measurement(
                 Self.name, "a batch file checked, loaded and queued",
-                "\(rate(queue)) = \(percent(ratio)) of bare COPY of the same rows (\(Int(bare)) rows/s)",
+                "\(rate(queue)) = \(percent(ratio)) of bare COPY of the same rows (\(Int(bare)) jobs/s)",
                 target: "at least 60%", isMet: ratio >= 0.6,
-                figures: ["jobs_per_second": queue, "copy_rows_per_second": bare, "ratio": ratio])
+                figures: ["jobs_per_second": queue, "copied_jobs_per_second": bare, "ratio": ratio])
         ]
     }
 
@@ -41,8 +54,12 @@ package struct EnqueueShape: Shape {
         try Data(text).write(to: URL(filePath: path))
     }
 
-    private static func load(_ laboratory: Laboratory, _ path: String) async throws -> Double {
-        try await laboratory.withDatabase("enqueue") { database in
+    /// Loads the file and returns jobs per second. Fills `tables` with what was written, once.
+    private static func load(
+        _ laboratory: Laboratory, _ path: String, _ tables: inout [BareTable]
+    ) async throws -> Double {
+        var written = tables
+        let rate = try await laboratory.withDatabase("enqueue") { database in
             let second = try await laboratory.connect(database.url)
             let loader = BatchLoader(database.connection, second: second, options: .init(name: "bench"))
             let start = ContinuousClock.now
@@ -53,31 +70,33 @@ package struct EnqueueShape: Shape {
             second.close()
             let ready = try await database.number("bench_ready", "select count(*)::float8 from sluice.ready")
             guard Int(ready) == laboratory.jobs else { throw BenchFailure("\(Int(ready)) jobs were queued") }
+            for index in written.indices where written[index].rows.isEmpty {
+                let table = written[index]
+                try await database.connection.copyOut(
+                    "copy (select \(table.columns) from sluice.\(table.name)) to stdout (format binary)"
+                ) { written[index].rows.append($0) }
+            }
             return Double(laboratory.jobs) / seconds
         }
+        tables = written
+        return rate
     }
 
-    /// The columns of a job in a table without an index, rendered beforehand.
-    private static func bareCopy(_ laboratory: Laboratory) async throws -> Double {
+    private static func bareCopy(_ laboratory: Laboratory, _ tables: [BareTable]) async throws -> Double {
         try await laboratory.withDatabase("copy") { database in
-            try await database.connection.execute(
-                script: """
-                    create table bare (key bigint, model_id int, tenant_id int, batch_id int, kind sluice.job_kind,
-                        priority smallint, max_attempts smallint, custom_id text, payload json)
-                    """)
-            let payload = String(decoding: BenchDatabase.payload, as: UTF8.self)
-            var pieces: [[UInt8]] = [[]]
-            for line in 1...laboratory.jobs {
-                if pieces[pieces.count - 1].count >= bufferBytes { pieces.append([]) }
-                pieces[pieces.count - 1].append(
-                    contentsOf: "\(line)\t1\t1\t1\tchat\t3\t5\tline-\(line)\t\(payload)\n".utf8)
+            for table in tables {
+                try await database.connection.execute(
+                    script: """
+                        create table bare_\(table.name) as select \(table.columns) from sluice.\(table.name) with no data
+                        """)
             }
-            let rendered = pieces
             let start = ContinuousClock.now
-            let count = try await database.connection.copyIn("copy bare from stdin") { writer in
-                for piece in rendered { try await writer.write(piece) }
+            for table in tables {
+                let count = try await database.connection.copyIn(
+                    "copy bare_\(table.name) from stdin (format binary)"
+                ) { writer in for piece in table.rows { try await writer.write(piece) } }
+                guard count == laboratory.jobs else { throw BenchFailure("\(count) rows were copied") }
             }
-            guard count == laboratory.jobs else { throw BenchFailure("\(count) rows were copied") }
             return Double(laboratory.jobs) / ((ContinuousClock.now - start).milliseconds / 1000)
         }
     }

@@ -116,17 +116,16 @@ extension Queue {
     private static let resultsStatement = Statement("batch_results", "select * from sluice.batch_results($1, $2, $3)")
     private static let cancelBatchStatement = Statement("batch_cancel", "select sluice.batch_cancel($1)")
 
-    /// The columns of `sluice.job` a chunk is copied into, in the order of `copyJobsSQL`.
-    package static let copyJobsSQL = """
-        copy sluice.job (id, key, created_at, deadline_at, model_id, tenant_id, batch_id, kind, priority, max_attempts,
-            custom_id, payload)
-        from stdin (format binary)
+    /// The columns of `sluice.job` that a chunk is copied into, in the order of its rows.
+    package static let loadedJobColumns = """
+        id, key, created_at, deadline_at, model_id, tenant_id, batch_id, kind, priority, max_attempts, custom_id, payload
         """
 
-    /// The columns of `sluice.ready` a chunk is copied into, in the order of `copyReadySQL`.
-    package static let copyReadySQL = """
-        copy sluice.ready (key, id, model_id, tenant_id, batch_id, priority, bucket, ring) from stdin (format binary)
-        """
+    /// The columns of `sluice.ready` that a chunk is copied into, in the order of its rows.
+    package static let loadedReadyColumns = "key, id, model_id, tenant_id, batch_id, priority, bucket, ring"
+
+    package static let copyJobsSQL = "copy sluice.job (\(loadedJobColumns)) from stdin (format binary)"
+    package static let copyReadySQL = "copy sluice.ready (\(loadedReadyColumns)) from stdin (format binary)"
 
     /// Which of `names` are no models, and some models there are.
     package func unknownModels(among names: [String]) async throws(QueueError) -> (names: [String], known: [String]) {

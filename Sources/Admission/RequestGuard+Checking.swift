@@ -24,13 +24,30 @@ extension RequestGuard {
         ]),
     ]
 
-    /// The members that hold prompts and those that bound the answer, by kind.
-    private static func members(_ kind: JobKind) -> (prompts: [String], bounds: [String]) {
-        switch kind {
-        case .chat: (["messages"], ["max_completion_tokens", "max_tokens"])
-        case .completion: (["prompt"], ["max_tokens"])
-        case .embedding: (["input"], [])
-        case .response: (["input", "instructions"], ["max_output_tokens"])
+    /// The members that hold prompts and those that bound the answer.
+    private struct Members {
+        let prompts: [String]
+        let bounds: [String]
+        /// The prompts, then the bounds.
+        let selection: JSONSelection
+
+        init(prompts: [String], bounds: [String]) {
+            (self.prompts, self.bounds) = (prompts, bounds)
+            selection = JSONSelection((prompts + bounds).map { [$0] })
+        }
+
+        static let chat = Members(prompts: ["messages"], bounds: ["max_completion_tokens", "max_tokens"])
+        static let completion = Members(prompts: ["prompt"], bounds: ["max_tokens"])
+        static let embedding = Members(prompts: ["input"], bounds: [])
+        static let response = Members(prompts: ["input", "instructions"], bounds: ["max_output_tokens"])
+
+        static func of(_ kind: JobKind) -> Members {
+            switch kind {
+            case .chat: chat
+            case .completion: completion
+            case .embedding: embedding
+            case .response: response
+            }
         }
     }
 
@@ -45,10 +62,9 @@ extension RequestGuard {
                 code: "body_too_large")
         }
         var (body, stripped) = try knownMembers(body, kind)
-        let (prompts, bounds) = Self.members(kind)
-        let count = prompts.count
-        var scanner = JSONScanner(
-            selecting: (prompts + bounds).map { [$0] }, maximumDepth: min(depth ?? gateway, gateway))
+        let members = Members.of(kind)
+        let (prompts, bounds, count) = (members.prompts, members.bounds, members.prompts.count)
+        var scanner = JSONScanner(selecting: members.selection, maximumDepth: min(depth ?? gateway, gateway))
         do throws(JSONScanError) { try scanner.scan(body.span) } catch {
             throw GuardRefusal("The request body is not JSON: \(error.description)", code: "invalid_json")
         }

@@ -28,15 +28,16 @@ public struct JSONScanner: Sendable {
     /// The containers that are open.
     var frames: [JSONFrame]
 
-    /// A scanner that selects the members at `paths`: `["body", "model"]` is the member `model` of the object that is
-    /// the member `body` of the text.
-    ///
-    /// Members of objects inside arrays cannot be selected. At most 1,000 paths.
+    /// A scanner that selects the members at `paths`, as `JSONSelection` has them.
     public init(selecting paths: [[String]] = [], maximumDepth: Int = Self.defaultMaximumDepth) {
-        precondition(paths.count <= 1_000 && paths.allSatisfy { !$0.isEmpty }, "A selection is up to 1,000 paths")
+        self.init(selecting: JSONSelection(paths), maximumDepth: maximumDepth)
+    }
+
+    /// A scanner that selects what somebody has prepared.
+    public init(selecting selection: JSONSelection, maximumDepth: Int = Self.defaultMaximumDepth) {
         precondition(1...1_000_000 ~= maximumDepth, "The depth is 1 to 1,000,000")
         self.maximumDepth = maximumDepth
-        nodes = JSONSelectionNode.tree(paths)
+        nodes = selection.nodes
         found = Array(repeating: nil, count: nodes.count)
         frames = Array(repeating: JSONFrame(node: -1, isObject: false), count: maximumDepth)
     }

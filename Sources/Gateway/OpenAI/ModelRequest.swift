@@ -12,16 +12,16 @@ struct ModelRequest: Sendable {
     let isBackground: Bool
     let body: [UInt8]
 
-    private static let paths = [
+    private static let members = JSONSelection([
         ["model"], ["stream"], ["stream_options", "include_usage"], ["messages"], ["prompt"], ["input"],
         ["background"], ["store"],
-    ]
+    ])
 
     /// Reads `body` as a request of `kind`.
     ///
     /// - Throws: `GatewayFailure` with status 400 that says what is wrong.
     init(_ body: [UInt8], kind: JobKind, maximumDepth: Int) throws(GatewayFailure) {
-        var scanner = JSONScanner(selecting: Self.paths, maximumDepth: maximumDepth)
+        var scanner = JSONScanner(selecting: Self.members, maximumDepth: maximumDepth)
         do throws(JSONScanError) { try scanner.scan(body.span) } catch {
             throw .invalid("The request body is not JSON: \(error.description)")
         }

@@ -98,7 +98,7 @@ extension BatchLoader {
         place.steps.storedJobs.end()
         let rows = try chunk.readyRows(batch: place.batch, priority: priority, opened: opened, reserved: reserved)
         try await place.previous.queuedJobs.wait()
-        let ready = try await connection.copyIn(Queue.copyReadySQL) { try await $0.write(rows) }
+        let ready = try await connection.copyIn(Queue.copyReadySQL(into: reserved)) { try await $0.write(rows) }
         place.steps.queuedJobs.end()
         guard jobs == chunk.count, ready == chunk.queuedCount else {
             throw BatchLoadingError(

@@ -125,7 +125,10 @@ extension Queue {
     package static let loadedReadyColumns = "key, id, model_id, tenant_id, batch_id, priority, bucket, ring"
 
     package static let copyJobsSQL = "copy sluice.job (\(loadedJobColumns)) from stdin (format binary)"
-    package static let copyReadySQL = "copy sluice.ready (\(loadedReadyColumns)) from stdin (format binary)"
+    /// Straight into the slot that was reserved: through `sluice.ready` a row takes a third more of the server's time.
+    package static func copyReadySQL(into reserved: ReservedJobs) -> String {
+        "copy sluice.ready_\(reserved.ring) (\(loadedReadyColumns)) from stdin (format binary)"
+    }
 
     /// Which of `names` are no models, and some models there are.
     package func unknownModels(among names: [String]) async throws(QueueError) -> (names: [String], known: [String]) {

@@ -60,6 +60,7 @@ final class WorkLoop: Sendable {
     let endSignal = Signal()
     let beatSignal = Signal()
     let healthSignal = Signal()
+    let inquiry: HealthInquiry
     private let epoch = ContinuousClock.now
 
     init(
@@ -71,6 +72,10 @@ final class WorkLoop: Sendable {
         self.queue = queue
         self.link = link
         self.instance = instance
+        inquiry = HealthInquiry {
+            let state = instance.health().state
+            return state == .well || state == .strained
+        }
         self.board = board
         self.logger = logger
         verdict = Verdict(base: registration.retryBase, cap: registration.retryCap)
@@ -189,5 +194,6 @@ final class WorkLoop: Sendable {
         }
         for lane in idle { lane.resume() }
         healthSignal.raise()
+        inquiry.abandon()
     }
 }

@@ -73,7 +73,7 @@ struct ControlledModel: Sendable {
         if let rollout { follow(rollout, deployments, at: now, &generator) }
         let told = Dictionary(grouping: samples, by: \.deployment)
         let seen = deployments.map { sample($0, told[$0.id] ?? [], at: now) }
-        let plan = controller.handle(.sampled(seen, ModelLoad()), at: now, using: &generator)
+        let plan = controller.handle(.sampled(seen), at: now, using: &generator)
         absorb(plan)
         return orders(model, deployments, plan)
     }

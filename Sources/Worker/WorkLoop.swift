@@ -25,8 +25,6 @@ final class WorkLoop: Sendable {
         var hungAt: Duration?
         var ledger = OutcomeLedger()
         var guardian = WorkerGuard(at: .zero)
-        /// What its retries are paid from, so that they cannot multiply an overload.
-        var budget = RetryBudget()
         /// Whether the worker's own breaker may hold it back.
         var isGuarding = false
         /// When the last report was sent.

@@ -30,6 +30,7 @@ package enum SQLFiles {
         Migration(
             version: 16, name: "0016_deployment_limits", sql: PackageResources._016_deployment_limits_sql),
         Migration(version: 17, name: "0017_fallbacks", sql: PackageResources._017_fallbacks_sql),
+        Migration(version: 18, name: "0018_hedges", sql: PackageResources._018_hedges_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -60,6 +61,8 @@ package enum SQLFiles {
         ("experiments", PackageResources.experiments_sql),
         ("deployment_limits", PackageResources.deployment_limits_sql),
         ("fallbacks", PackageResources.fallbacks_sql),
+        ("retries", PackageResources.retries_sql),
+        ("hedges", PackageResources.hedges_sql),
         ("roles", PackageResources.roles_sql),
         ("invariants", PackageResources.invariants_sql),
     ]

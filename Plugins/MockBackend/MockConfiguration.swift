@@ -17,11 +17,12 @@ struct MockConfiguration: Sendable {
     var startMilliseconds = 0
     var refuseStart: String?
     var health = ServiceHealth.State.well
+    var healthMilliseconds = 0
 
     static let keys = [
         "latency_ms", "latency_distribution", "latency_deviation_ms", "latency_per_token_ms", "completion_tokens",
         "embedding_dimensions", "seed", "errors", "retry_after_ms", "faults", "leak_bytes", "markers", "stamps",
-        "start_ms", "refuse_start", "health",
+        "start_ms", "refuse_start", "health", "health_ms",
     ]
 
     /// Whether a request without markers needs neither waiting nor drawing.
@@ -71,6 +72,7 @@ struct MockConfiguration: Sendable {
                 value,
                 [("well", .well), ("strained", .strained), ("failing", .failing), ("unusable", .unusable)]
             )
+        case "health_ms": healthMilliseconds = try integer(key, value, in: 0...3_600_000)
         default:
             throw BackendFailure(
                 .invalidRequest,

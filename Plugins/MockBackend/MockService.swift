@@ -91,7 +91,11 @@ final class MockService: BackendService {
         return time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
     }
 
-    func health() -> ServiceHealth { ServiceHealth(configuration.health) }
+    func health() -> ServiceHealth {
+        // tidy: allow blocking-sleep: a backend that is slow to say how it is blocks just so, and this one acts it out.
+        if configuration.healthMilliseconds > 0 { sleep(UInt32((configuration.healthMilliseconds + 999) / 1_000)) }
+        return ServiceHealth(configuration.health)
+    }
 
     func stats() -> [UInt8] {
         var text: [UInt8] = []

@@ -21,7 +21,17 @@ package struct FleetDeclaration: Sendable, Hashable {
         package var policy: [String: String] = [:]
         /// The models that answer in its place, the first choice first; nil: as it is.
         package var fallbacks: [String]?
+        /// What `sluice.set_guard` takes: JSON values by name, as PostgreSQL prints them.
+        package var inputGuard: [String: String] = [:]
+        /// How many jobs of each tenant may wait for it before gateways take no more; nil: as it is.
+        package var waiting: Bound?
         package var deployments: [Deployment] = []
+
+        /// A number, or that there is to be none.
+        package enum Bound: Sendable, Hashable {
+            case none
+            case most(Int32)
+        }
 
         package init(_ name: String) { self.name = name }
     }

@@ -86,6 +86,11 @@ extension FleetFile {
         if let fallbacks = model.fallbacks, !fallbacks.isEmpty {
             append("fallbacks", Node(fallbacks.map(word), Tag(.implicit), .flow))
         }
+        if !model.inputGuard.isEmpty {
+            let bounds = model.inputGuard.sorted { $0.key < $1.key }.map { (word($0.key), JSONNode.node(of: $0.value)) }
+            append("guard", Node(bounds))
+        }
+        if case .most(let waiting) = model.waiting { append("waiting", number(waiting)) }
         if !model.deployments.isEmpty {
             append(
                 "deployments",

@@ -45,7 +45,7 @@ struct FleetFileReading {
             node, "model \"\(name)\"",
             [
                 "max_attempts", "attempt_timeout_ms", "retry_base_ms", "retry_cap_ms", "strategy", "policy",
-                "fallbacks", "deployments",
+                "fallbacks", "guard", "waiting", "deployments",
             ])
         model.maximumAttempts = number(keys, "max_attempts", 1...100)
         model.attemptTimeout = number(keys, "attempt_timeout_ms", 1...86_400_000)
@@ -74,6 +74,12 @@ struct FleetFileReading {
             } else {
                 note(node, "fallbacks is a list of at most 4 other models, such as [chat-small].")
             }
+        }
+        if let node = keys["guard"] { model.inputGuard = inputGuard(node) }
+        if let node = keys["waiting"] {
+            model.waiting =
+                node.null != nil
+                ? FleetDeclaration.Model.Bound.none : number(keys, "waiting", 0...Int32.max).map { .most($0) }
         }
         if let deployments = keys["deployments"] {
             model.deployments = named(deployments, "deployments").map { deployment($0, $1, line: $2) }
@@ -119,6 +125,48 @@ struct FleetFileReading {
             limits[name] = json(value)
         }
         return limits
+    }
+
+    /// As `sluice.set_guard` would judge it.
+    private mutating func inputGuard(_ node: Node) -> [String: String] {
+        let numbers: [(name: String, most: Int64)] = [
+            ("body_bytes_max", 2_147_483_647), ("json_depth_max", 1_000), ("prompt_characters_max", 2_147_483_647),
+            ("max_tokens_min", 2_147_483_647), ("max_tokens_max", 2_147_483_647),
+        ]
+        let words = ["control_characters", "unknown_fields"]
+        let keys = section(node, "guard", numbers.map(\.name) + words + ["extra_fields"])
+        var found: [String: String] = [:]
+        for (name, value) in keys {
+            if let range = numbers.first(where: { $0.name == name }) {
+                let number = value.scalar.flatMap { Int64($0.string) } ?? 0
+                guard value.null != nil && name != "max_tokens_min" || 1...range.most ~= number else {
+                    note(
+                        value,
+                        "\(name) is a whole number, 1 to \(range.most)\(name == "max_tokens_min" ? "" : ", or null for any")."
+                    )
+                    continue
+                }
+            } else if words.contains(name) {
+                guard ["pass", "strip", "refuse"].contains(value.scalar?.string ?? "") else {
+                    note(value, "\(name) is pass, strip or refuse.")
+                    continue
+                }
+            } else {
+                let fields = value.sequence?.compactMap { $0.scalar?.string }
+                guard let fields, fields.count == value.sequence?.count, !fields.contains("") else {
+                    note(value, "extra_fields is a list of names, such as [top_k].")
+                    continue
+                }
+            }
+            found[name] = json(value)
+        }
+        if let least = found["max_tokens_min"].flatMap({ Int64($0) }),
+            let most = found["max_tokens_max"].flatMap({ Int64($0) }),
+            most < least
+        {
+            note(keys["max_tokens_max"], "max_tokens_max is at least max_tokens_min, \(least).")
+        }
+        return found
     }
 
     private mutating func experiment(_ name: String, _ node: Node, line: Int) -> FleetDeclaration.Experiment {

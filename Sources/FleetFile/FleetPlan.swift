@@ -33,6 +33,9 @@ package struct FleetPlan: Sendable, Hashable {
         /// A JSON object.
         case setPolicy(model: String, String)
         case setFallbacks(model: String, [String])
+        /// Everything a guard has, as JSON values by name.
+        case setGuard(model: String, [String: String])
+        case setWaiting(model: String, FleetDeclaration.Model.Bound)
         /// A JSON object.
         case setDeploymentLimits(deployment: String, String)
         case stopExperiment(String)
@@ -130,7 +133,9 @@ package struct FleetPlan: Sendable, Hashable {
         merged.slots = declared.slots ?? merged.slots
         merged.version = declared.version ?? merged.version
         // The same in another spelling is no reason to replace workers.
-        if let wanted = declared.configuration, wanted != merged.configuration.map(JSONNode.normal) {
+        if let wanted = declared.configuration,
+            JSONNode.canonical(wanted) != merged.configuration.map(JSONNode.canonical)
+        {
             merged.configuration = wanted
         }
         let before = changes.count
@@ -263,14 +268,42 @@ package struct FleetPlan: Sendable, Hashable {
         if let policy = members(subject, "policy", of: declared.policy, from: current?.policy ?? [:]) {
             steps.append(.setPolicy(model: declared.name, policy))
         }
+        admit(declared, from: current, &problems)
+    }
+
+    /// What gateways let in.
+    private mutating func admit(
+        _ declared: FleetDeclaration.Model, from current: FleetDeclaration.Model?,
+        _ problems: inout [FleetFileError.Problem]
+    ) {
+        let subject = "model \(declared.name)"
+        if members(subject, "guard", of: declared.inputGuard, from: current?.inputGuard ?? [:]) != nil {
+            let merged = (current?.inputGuard ?? [:]).merging(declared.inputGuard) { $1 }.filter { $0.value != "null" }
+            if let most = merged["max_tokens_max"].flatMap({ Int64($0) }),
+                most < merged["max_tokens_min"].flatMap({ Int64($0) }) ?? 1
+            {
+                problems.append(
+                    .init(
+                        line: declared.line,
+                        message: "max_tokens_max of model \"\(declared.name)\", \(most), is at least max_tokens_min."))
+            }
+            steps.append(.setGuard(model: declared.name, merged))
+        }
+        let known = current?.waiting ?? FleetDeclaration.Model.Bound.none
+        if let waiting = declared.waiting, waiting != known {
+            compare(subject, "waiting", known.text, waiting.text ?? "null")
+            steps.append(.setWaiting(model: declared.name, waiting))
+        }
     }
 
     /// The members of `key` that are to be different, as a JSON object; nil: none. Null takes one away.
     private mutating func members(
         _ subject: String, _ key: String, of declared: [String: String], from current: [String: String]
     ) -> String? {
+        // Neither the order of keys within a value nor the spelling of a number is a difference.
         let different = declared.filter { name, value in
-            value == "null" ? current[name] != nil : current[name] != value
+            value == "null"
+                ? current[name] != nil : current[name].map(JSONNode.canonical) != JSONNode.canonical(value)
         }
         guard !different.isEmpty else { return nil }
         let sorted = different.sorted { $0.key < $1.key }
@@ -289,5 +322,12 @@ package struct FleetPlan: Sendable, Hashable {
     @discardableResult
     private mutating func compare(_ subject: String, _ key: String, _ before: Int32?, _ after: Int32?) -> Bool {
         compare(subject, key, before.map { String($0) }, after.map { String($0) })
+    }
+}
+
+extension FleetDeclaration.Model.Bound {
+    /// The number; nil: there is none.
+    fileprivate var text: String? {
+        if case .most(let number) = self { String(number) } else { nil }
     }
 }

@@ -20,16 +20,6 @@ enum JSONNode {
         }
     }
 
-    /// `json` in another spelling: equal values have equal texts, unless their keys stand in another order.
-    static func normal(_ json: String) -> String {
-        do {
-            return try Yams.compose(yaml: json).flatMap { text(of: $0) } ?? json
-        } catch {
-            // JSON spells characters beyond the first plane in a way YAML does not know: then it is what it is.
-            return json
-        }
-    }
-
     /// What `json` says, whatever the order of its keys and the spelling of its numbers: equal values have equal texts.
     static func canonical(_ json: String) -> String {
         do {

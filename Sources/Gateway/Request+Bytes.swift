@@ -25,6 +25,8 @@ extension HTTPField.Name {
     // swift-format-ignore: NeverForceUnwrap
     static let servedBy = Self("X-Sluice-Served-By")!
     // swift-format-ignore: NeverForceUnwrap
+    static let hedged = Self("X-Sluice-Hedged")!
+    // swift-format-ignore: NeverForceUnwrap
     static let processingTime = Self("OpenAI-Processing-Ms")!
     // swift-format-ignore: NeverForceUnwrap
     static let accelBuffering = Self("X-Accel-Buffering")!

@@ -35,8 +35,6 @@ package struct AttemptResult: Sendable {
     package var errorMessage: String?
     /// For `retried`: how long to back off.
     package var delay: Duration
-    /// For `retried`: whether the delay holds even where another deployment could have it at once.
-    package var hasToWait = false
     /// Tokens it consumed.
     package var usage: Usage?
 

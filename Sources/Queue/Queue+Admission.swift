@@ -63,6 +63,16 @@ extension Queue {
         select sluice.set_guard(
             $1::text, $2::int, $3::int, $4::int, $5::int, $6::int, $7::text, $8::text, $9::text[])
         """)
+    private static let setGuardMembersStatement = Statement(
+        "set_guard_members",
+        """
+        select sluice.set_guard($1::text, (g.o ->> 'body_bytes_max')::int, (g.o ->> 'json_depth_max')::int,
+            (g.o ->> 'prompt_characters_max')::int, coalesce((g.o ->> 'max_tokens_min')::int, 1),
+            (g.o ->> 'max_tokens_max')::int, coalesce(g.o ->> 'control_characters', 'pass'),
+            coalesce(g.o ->> 'unknown_fields', 'pass'),
+            array(select jsonb_array_elements_text(coalesce(g.o -> 'extra_fields', '[]'))))
+        from (select $2::jsonb as o) g
+        """)
     private static let setBoundStatement = Statement(
         "set_queue_bound", "select sluice.set_queue_bound($1::int, $2::text, $3::text)")
     private static let guardsStatement = Statement("guards", "select * from sluice.guards()")
@@ -129,6 +139,17 @@ extension Queue {
             $0.append(model.controlCharacters)
             $0.append(model.unknownFields)
             $0.append(model.extraFields)
+        }
+    }
+
+    /// Sets what is checked of the requests of `model`, in place of what was: a JSON object with the names of `sluice.guards`;
+    /// what it does not name is not checked.
+    ///
+    /// - Throws: `unknownModel`, `invalidArgument`.
+    package func setGuard(of model: String, _ members: [UInt8]) async throws(QueueError) {
+        _ = try await call(Self.setGuardMembersStatement) {
+            $0.append(model)
+            $0.append(JSONText(members))
         }
     }
 

@@ -12,7 +12,7 @@ extension Queue {
         "finish",
         """
         select * from sluice.finish($1, $2, $3, $4::text[], $5::json[], $6::sluice.error_class[], $7::text[], $8, $9, $10,
-            $11, $12)
+            $11)
         """)
 
     /// Ends attempts of `worker`, all in one transaction.
@@ -35,7 +35,6 @@ extension Queue {
             $0.append(results.map { $0.usage.map { Int32(clamping: $0.promptTokens) } })
             $0.append(results.map { $0.usage.map { Int32(clamping: $0.completionTokens) } })
             $0.append(results.map { $0.usage?.isEstimated ?? false })
-            $0.append(results.map(\.hasToWait))
         }
         return try decoding { () throws(PostgresError) in
             var refused: [RefusedAttempt] = []

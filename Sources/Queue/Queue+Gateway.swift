@@ -38,6 +38,8 @@ package struct JobResult: Sendable {
     package var body: [UInt8]?
     /// The model that answered in place of the one that was asked for; nil when none did.
     package var servedBy: String?
+    /// Whether its second attempt answered, begun because the first was late.
+    package var isHedged: Bool
 }
 
 extension Queue {
@@ -120,7 +122,7 @@ extension Queue {
                         promptTokens: try row.decode(5), completionTokens: try row.decode(6),
                         isUsageEstimated: try row.decode(10),
                         queuedMilliseconds: try row.decode(7), runMilliseconds: try row.decode(8), body: body?.utf8,
-                        servedBy: try row.decode(11)))
+                        servedBy: try row.decode(11), isHedged: try row.decode(12)))
             }
             return found
         }

@@ -33,6 +33,8 @@ package struct JobStatus: Sendable {
     package var isUsageEstimated: Bool?
     /// The model that answered in place of `model`; nil when none did.
     package var servedBy: String?
+    /// Whether its second attempt answered, begun because the first was late.
+    package var isHedged: Bool
 }
 
 extension Queue {
@@ -164,6 +166,6 @@ extension JobStatus {
             errorClass: try row.decodeOptionalWord(19), errorMessage: try row.decode(20),
             promptTokens: try row.decode(21), completionTokens: try row.decode(22),
             isUsageEstimated: try row.decode(23),
-            servedBy: try row.decode(24))
+            servedBy: try row.decode(24), isHedged: try row.decode(25))
     }
 }

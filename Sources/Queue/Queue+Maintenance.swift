@@ -21,6 +21,7 @@ extension Queue {
     private static let promoteStatement = Statement(
         "promote_due", "select * from sluice.promote_due(coalesce($1::timestamptz, '-infinity'), $2::int)")
     private static let fallBackStatement = Statement("fall_back", "select sluice.fall_back($1::int)")
+    private static let tendStatement = Statement("tend_hedges", "select sluice.tend_hedges($1::int)")
     private static let expireStatement = Statement("expire", "select sluice.expire($1::int)")
     private static let reapStatement = Statement("reap", "select * from sluice.reap()")
     private static let sweepStatement = Statement("sweep", "select sluice.sweep()")
@@ -51,6 +52,12 @@ extension Queue {
     /// Queues up to `limit` jobs of each model that nobody can serve for a model that stands in, and returns how many.
     package func fallBack(limit: Int32 = 1000) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.fallBackStatement) { $0.append(limit) }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Ends up to `limit` second attempts that were just moving when their jobs ended, and returns how many.
+    package func tendHedges(limit: Int32 = 1000) async throws(QueueError) -> Int32 {
+        let rows = try await call(Self.tendStatement) { $0.append(limit) }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 

@@ -23,6 +23,10 @@ package struct SteeredModel: Sendable {
     /// 0 to 100.
     package var panicPercent: Double?
     package var latencyObjective: Duration?
+    /// Of its attempts, so many percent may be second ones for late jobs: 0 to 20; 0 or nil: none are.
+    package var hedgePercent: Double?
+    package var hedgeWait: Duration?
+    package var hedgeSample: Int32?
 }
 
 /// A deployment as it is declared, as its workers are, and as the controller left it.
@@ -166,6 +170,8 @@ extension Queue {
             $9::bigint[], $10::int[], $11::int[], $12::boolean[], $13::double precision[], $14::text[], $15::boolean[],
             $16::boolean[], $17::text[], $18::text[], $19::text[], $20::int, $21::text, $22::int, $23::text)
         """)
+    private static let hedgeStatement = Statement(
+        "hedge_late", "select sluice.hedge_late($1::bigint, $2::int, $3::bigint, $4::int)")
     private static let decidedStatement = Statement("decided", "select sluice.decided($1::bigint, $2::bigint)")
 
     /// Takes the lead of the fleet as `name`, and returns the epoch every write has to carry.
@@ -215,6 +221,22 @@ extension Queue {
                 baseline: try row.decode(3), state: try row.decode(4), percent: Int32(percent),
                 gates: try row.decode(6), reason: try row.decode(7), isSeen: try row.decode(8))
         }
+    }
+
+    /// Begins a second attempt for up to `limit` jobs of `model` that a worker has held for `time`, and returns how many it
+    /// began.
+    ///
+    /// - Throws: `superseded`.
+    package func hedge(
+        epoch: Int64, model: Int32, heldFor time: Duration, limit: Int
+    ) async throws(QueueError) -> Int32 {
+        let rows = try await call(Self.hedgeStatement) {
+            $0.append(epoch)
+            $0.append(model)
+            $0.append(time.wholeMilliseconds)
+            $0.append(Int32(clamping: limit))
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// Writes orders, in one transaction.
@@ -302,7 +324,8 @@ extension SteeredModel {
             minimumSample: try row.decode(4), errorPercent: try row.decode(5), failuresInARow: try row.decode(6),
             open: try time(7), openMaximum: try time(8), forgiveness: try time(9), steps: try row.decode(10),
             stepTime: try time(11), stepSample: try row.decode(12), stepPatience: try time(13),
-            panicPercent: try row.decode(14), latencyObjective: try time(15))
+            panicPercent: try row.decode(14), latencyObjective: try time(15), hedgePercent: try row.decode(16),
+            hedgeWait: try time(17), hedgeSample: try row.decode(18))
     }
 }
 

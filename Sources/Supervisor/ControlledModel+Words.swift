@@ -89,6 +89,17 @@ extension ModelPolicy {
     }
 }
 
+extension HedgePolicy {
+    /// What operators said of a model's second attempts, and the defaults for the rest; nil: it has none.
+    init?(_ model: SteeredModel) {
+        guard let percent = model.hedgePercent, percent > 0 else { return nil }
+        self.init()
+        ratio = percent / 100
+        if let wait = model.hedgeWait { minimumWait = wait }
+        if let sample = model.hedgeSample { minimumSample = Int(sample) }
+    }
+}
+
 extension RolloutPolicy {
     /// The steps of the model's ramps, and where to wait for an operator.
     init(_ policy: ModelPolicy, gates: [Int32]) {

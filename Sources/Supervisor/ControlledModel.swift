@@ -31,6 +31,7 @@ struct ControlledModel: Sendable {
     private var rollout: SteeringOrders.Rollout?
     private var decisions: [SteeringOrders.Decision] = []
     private var isInDoubt = true
+    private var hedging = Hedging()
 
     /// Goes on where SQL says that the last controller was.
     init(
@@ -72,8 +73,12 @@ struct ControlledModel: Sendable {
         for deployment in deployments { obey(deployment, at: now, &generator) }
         if let rollout { follow(rollout, deployments, at: now, &generator) }
         let told = Dictionary(grouping: samples, by: \.deployment)
+        hedging.policy = HedgePolicy(model)
+        for deployment in deployments {
+            for (_, sample) in told[deployment.id] ?? [] { hedging.observed(OutcomeSummary(sample), at: now) }
+        }
         let seen = deployments.map { sample($0, told[$0.id] ?? [], at: now) }
-        let plan = controller.handle(.sampled(seen, ModelLoad()), at: now, using: &generator)
+        let plan = controller.handle(.sampled(seen), at: now, using: &generator)
         absorb(plan)
         return orders(model, deployments, plan)
     }
@@ -89,6 +94,15 @@ struct ControlledModel: Sendable {
             leastStage[deployment.name] = deployment.stage + 1
         }
     }
+
+    /// From when on jobs are late, and how many may get a second attempt; nil: none.
+    mutating func hedge(at now: Duration) -> Hedging.Order? { hedging.order(at: now) }
+
+    /// So many second attempts were begun.
+    mutating func hedged(_ count: Int) { hedging.began(count) }
+
+    /// Whether late jobs get second attempts at all.
+    var hedges: Bool { hedging.policy != nil }
 
     /// The orders are not in SQL: something changed since it was read, or the answer was lost.
     mutating func refused() { isInDoubt = true }

@@ -2,17 +2,21 @@ import Fleet
 import Logging
 import Postgres
 import Queue
+import Synchronization
 import Telemetry
 
 /// Steers the fleet while this supervisor leads: takes in what workers tell, lets one `ControlledModel` a model decide, and
 /// writes that down.
 ///
-/// Looks once an interval, and as soon as a worker tells of failures or an operator changes something. All it writes
+/// Looks once an interval, and as soon as a worker tells of failures or an operator changes something; for jobs that are
+/// late, where a model hedges, every tenth of a second. All it writes
 /// carries the epoch of its lead; when another leads it ends. It works on the connection that holds the lead: without
 /// that there is nothing to write.
 struct Controller: Sendable {
     /// The least time between two looks, however much there is to hear.
     private static let spacing = Duration.milliseconds(20)
+    /// The most time between two looks for late jobs, where there are second attempts.
+    private static let hedgeInterval = Duration.milliseconds(100)
 
     let queue: Queue
     /// Of this lead.
@@ -24,27 +28,66 @@ struct Controller: Sendable {
     ///
     /// - Parameter wakes: yields when there is something to hear.
     func run(_ wakes: AsyncStream<Void>) async {
-        let (looks, look) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let demand = Demand()
         await withDiscardingTaskGroup { group in
-            group.addTask { for await _ in wakes { look.yield() } }
+            group.addTask { for await _ in wakes { demand.look() } }
             group.addTask {
                 while !Task.isCancelled {
-                    look.yield()
+                    demand.look()
                     do { try await Task.sleep(for: interval) } catch { return }
                 }
             }
-            await steer(looks, again: look)
+            group.addTask {
+                while !Task.isCancelled {
+                    do { try await Task.sleep(for: Self.hedgeInterval) } catch { return }
+                    demand.hedge()
+                }
+            }
+            await steer(demand)
             group.cancelAll()
         }
     }
 
-    private func steer(_ looks: AsyncStream<Void>, again: AsyncStream<Void>.Continuation) async {
+    /// What the loop is to do next. However often it is asked for before, it is done once.
+    private final class Demand: Sendable {
+        let turns: AsyncStream<Void>
+        private let turn: AsyncStream<Void>.Continuation
+        private let state = Mutex((wantsLook: false, hedges: false))
+
+        init() { (turns, turn) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1)) }
+
+        /// Everything is to be looked at.
+        func look() {
+            state.withLock { $0.wantsLook = true }
+            turn.yield()
+        }
+
+        /// Late jobs are to be looked for, if anybody is interested.
+        func hedge() { if state.withLock({ $0.hedges }) { turn.yield() } }
+
+        /// Whether everything is to be looked at in this turn.
+        func take() -> Bool {
+            state.withLock { state in
+                defer { state.wantsLook = false }
+                return state.wantsLook
+            }
+        }
+
+        /// Whether some model hedges.
+        func found(hedges: Bool) { state.withLock { $0.hedges = hedges } }
+    }
+
+    private func steer(_ demand: Demand) async {
         var complaint = Complaint("Steering the fleet", logger)
         var models: [Int32: ControlledModel] = [:]
         var now = Duration.zero
-        for await _ in looks {
+        for await _ in demand.turns {
             do throws(QueueError) {
-                if try await look(&models, &now) { again.yield() }
+                if demand.take() {
+                    if try await look(&models, &now) { demand.look() }
+                    demand.found(hedges: models.values.contains(where: \.hedges))
+                }
+                try await hedge(&models, at: now)
                 complaint.succeeded()
             } catch {
                 if Task.isCancelled { return }
@@ -89,6 +132,19 @@ struct Controller: Sendable {
         }
         try await queue.decided(epoch: epoch, taken: taken)
         return isStale || samples.count >= 10_000
+    }
+
+    /// Begins second attempts for jobs that are late.
+    private func hedge(_ models: inout [Int32: ControlledModel], at now: Duration) async throws(QueueError) {
+        for id in models.keys.sorted() {
+            guard let order = models[id]?.hedge(at: now) else { continue }
+            let count = try await queue.hedge(epoch: epoch, model: id, heldFor: order.after, limit: order.limit)
+            guard count > 0 else { continue }
+            models[id]?.hedged(Int(count))
+            logger.debug(
+                "Second attempts were begun for late jobs.",
+                metadata: ["model": "\(id)", LogKey.count: "\(count)", "after": "\(order.after)"])
+        }
     }
 
     private func tell(_ orders: SteeringOrders) {

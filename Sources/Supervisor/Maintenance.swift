@@ -5,7 +5,8 @@ import Queue
 import ServiceLifecycle
 import Telemetry
 
-/// Keeps the queue in shape: queues due jobs, ends expired ones, gives stand-ins what nobody serves, takes leases of the dead back, settles batches, sweeps
+/// Keeps the queue in shape: queues due jobs, ends expired ones, gives stand-ins what nobody serves, ends second attempts
+/// nobody needs, takes leases of the dead back, settles batches, sweeps
 /// rings, makes partitions, reports on experiments.
 ///
 /// Every function it calls may be called by several at a time, so that two supervisors that both believe to lead do no
@@ -40,6 +41,12 @@ package struct Maintenance: Service {
             group.addTask {
                 await repeating("Falling back") {
                     try await queue.fallBack() >= 1000 ? .zero : .milliseconds(500)
+                }
+            }
+            group.addTask {
+                await repeating("Tending second attempts") {
+                    _ = try await queue.tendHedges()
+                    return .milliseconds(500)
                 }
             }
             group.addTask {

@@ -35,15 +35,6 @@ struct Verdict: Sendable {
         }
     }
 
-    /// `result`, a retry for which the budget has nothing left: it waits, at least for the model's first back-off, even where
-    /// another deployment could have it at once. A pause is itself what keeps a storm away.
-    func held(_ result: AttemptResult) -> AttemptResult {
-        var result = result
-        result.delay = max(result.delay, base)
-        result.hasToWait = true
-        return result
-    }
-
     /// How an attempt ends that was stopped for `reason`.
     func stopped(_ job: ClaimedJob, _ reason: WorkerMachine.StopReason?) -> AttemptResult {
         switch reason {

@@ -67,7 +67,6 @@ extension WorkLoop {
                     emptyFloors: claim.emptyFloors,
                     share: claim.share, began: began, now: returned)
                 state.machine.claimReturned(claim.jobs, asked: limit, latency: returned - began, at: returned)
-                state.budget.earn(requests: claim.jobs.count { $0.attempt == 1 }, at: returned)
                 if state.machine.phase == .draining {
                     // It was told to drain while the claim was under way.
                     giveBack(state.machine.drainRequested(), &state)

@@ -76,14 +76,14 @@ extension WorkLoop {
 
     /// Asks the backend how it is whenever the controller has too little traffic to judge by, until the loop is closed.
     ///
-    /// On a thread of the pool: a backend may take its time, and the heartbeats must not wait for it. One that never
-    /// answers keeps the worker from draining, until its supervisor's patience ends.
+    /// A backend that does not answer within `HealthInquiry.patience` is told of as not well; the end of the worker waits for
+    /// no answer.
     func askHealth() async {
         while !Task.isCancelled {
             await healthSignal.wait()
             if state.withLock({ $0.isClosed }) { return }
-            let health = instance.health()
-            state.withLock { $0.isWell = health.state == .well || health.state == .strained }
+            guard let isWell = await inquiry.isWell() else { return }
+            state.withLock { $0.isWell = isWell }
         }
     }
 }

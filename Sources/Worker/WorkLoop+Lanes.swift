@@ -61,9 +61,8 @@ extension WorkLoop {
         let now = now
         let (isFirstEnd, wantsClaim, isNews, result) = state.withLock { state -> (Bool, Bool, Bool, AttemptResult?) in
             guard let (held, reason) = state.machine.ended(job.id, at: now),
-                var result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
+                let result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
             else { return (false, false, false, nil) }
-            if result.outcome == .retried, !state.budget.spend(at: now) { result = verdict.held(result) }
             switch result.outcome {
             case .succeeded: state.counters.succeeded += 1
             case .retried: state.counters.retried += 1

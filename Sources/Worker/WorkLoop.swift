@@ -25,8 +25,6 @@ final class WorkLoop: Sendable {
         var hungAt: Duration?
         var ledger = OutcomeLedger()
         var guardian = WorkerGuard(at: .zero)
-        /// What its retries are paid from, so that they cannot multiply an overload.
-        var budget = RetryBudget()
         /// Whether the worker's own breaker may hold it back.
         var isGuarding = false
         /// When the last report was sent.
@@ -60,6 +58,7 @@ final class WorkLoop: Sendable {
     let endSignal = Signal()
     let beatSignal = Signal()
     let healthSignal = Signal()
+    let inquiry: HealthInquiry
     private let epoch = ContinuousClock.now
 
     init(
@@ -71,6 +70,10 @@ final class WorkLoop: Sendable {
         self.queue = queue
         self.link = link
         self.instance = instance
+        inquiry = HealthInquiry {
+            let state = instance.health().state
+            return state == .well || state == .strained
+        }
         self.board = board
         self.logger = logger
         verdict = Verdict(base: registration.retryBase, cap: registration.retryCap)
@@ -189,5 +192,6 @@ final class WorkLoop: Sendable {
         }
         for lane in idle { lane.resume() }
         healthSignal.raise()
+        inquiry.abandon()
     }
 }

@@ -92,6 +92,9 @@ extension FleetFileTests {
                 models:
                   echo:
                     fallbacks: [small]
+                    policy: {hedge_percent: 5, hedge_min_ms: 200}
+                    guard: {max_tokens_max: 4096, unknown_fields: strip, extra_fields: [top_k]}
+                    waiting: 500
                     deployments:
                       echo-1: {backend: mock, limits: {concurrency: 20, requests_per_minute: 600}}
                   small: {deployments: {small-1: {backend: mock}}}
@@ -109,7 +112,14 @@ extension FleetFileTests {
             let exported = try await RunningQueue.sluice(["export", "--database-url", url])
             #expect(exported.output.contains("requests_per_minute: 600"), "\(exported)")
             #expect(exported.output.contains("fallbacks: [small]") && exported.output.contains("shadow: true"))
+            #expect(exported.output.contains("extra_fields: [top_k]") && exported.output.contains("waiting: 500"))
+            #expect(exported.output.contains("hedge_percent: 5"))
             #expect(try await apply(exported.output).output == "The fleet is as the file says.\n", "\(exported)")
+            let guards = try await RunningQueue.sluice(["guards", "list", "--json", "--database-url", url])
+            #expect(guards.output.contains("4096") && guards.output.contains("strip"), "\(guards)")
+            let opened = try await apply("models: {echo: {guard: {max_tokens_max: null}, waiting: null}}")
+            #expect(opened.output.contains("guard.max_tokens_max 4096 → null"), "\(opened)")
+            #expect(opened.output.contains("waiting 500 → null"), "\(opened)")
             let ended = try await apply(
                 "models: {echo: {fallbacks: []}}\nexperiments: {tone: {state: stopped}}")
             #expect(ended.output.contains("experiment tone: state running → stopped"), "\(ended)")

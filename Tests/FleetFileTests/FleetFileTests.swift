@@ -113,6 +113,39 @@ struct FleetFileTests {
             ).map { $0.prefix(10) } == ["1 concurre", "3 unit is ", "4 arms is ", "5 There is", "5 state is"])
     }
 
+    @Test func `guards and bounds are read and written, and their mistakes are told with their lines`() throws {
+        let fleet = try FleetFile.read(
+            """
+            models:
+              chat: {guard: {max_tokens_max: 4096, unknown_fields: strip, extra_fields: [top_k]}, waiting: 500}
+              free: {guard: {max_tokens_max: null}, waiting: null}
+            """)
+        #expect(
+            fleet.models[0].inputGuard
+                == ["max_tokens_max": "4096", "unknown_fields": "\"strip\"", "extra_fields": "[\"top_k\"]"])
+        #expect(fleet.models[0].waiting == .most(500) && fleet.models[1].waiting == FleetDeclaration.Model.Bound.none)
+        #expect(fleet.models[1].inputGuard == ["max_tokens_max": "null"])
+        let again = try FleetFile.read(try FleetFile.text(FleetDeclaration(models: [fleet.models[0]])))
+        #expect(again.models[0].inputGuard == fleet.models[0].inputGuard && again.models[0].waiting == .most(500))
+        #expect(
+            problems(
+                """
+                models:
+                  a: {guard: {body_bytes_max: 0}}
+                  b: {guard: {unknown_fields: drop}}
+                  c: {guard: {extra_fields: top_k}}
+                  d: {guard: {max_tokens_min: 9, max_tokens_max: 5}}
+                  e: {guard: {depth: 5}}
+                  f: {waiting: -1}
+                  g: {guard: {max_tokens_min: null}}
+                """
+            ).map { String($0.prefix(15)) } == [
+                "2 body_bytes_ma", "3 unknown_field", "4 extra_fields ", "5 max_tokens_ma", "6 There is no \"",
+                "7 waiting is a ",
+                "8 max_tokens_mi",
+            ])
+    }
+
     @Test func `what was written is read as it was`() throws {
         let fleet = try FleetFile.read(Self.sample)
         func bare(_ fleet: FleetDeclaration) -> FleetDeclaration {
@@ -167,7 +200,7 @@ struct FleetFileTests {
             found == [
                 "3 max_attempts is a whole number, 1 to 100.",
                 "4 There is no \"stratagy\" in model \"chat\"; there is max_attempts, attempt_timeout_ms, retry_base_ms, "
-                    + "retry_cap_ms, strategy, policy, fallbacks, deployments.",
+                    + "retry_cap_ms, strategy, policy, fallbacks, guard, waiting, deployments.",
                 "5 There is no strategy \"best\"; there are least_busy, weighted, round_robin, health_weighted, fastest, "
                     + "priority.",
                 "7 retry_cap_ms is at least retry_base_ms, 500.",

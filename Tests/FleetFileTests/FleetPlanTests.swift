@@ -6,12 +6,16 @@ struct FleetPlanTests {
         var model = FleetDeclaration.Model("chat")
         (model.maximumAttempts, model.attemptTimeout, model.retryBase, model.retryCap) = (5, 600_000, 1_000, 300_000)
         (model.strategy, model.policy) = ("least_busy", ["open_ms": "60000"])
+        (model.inputGuard, model.waiting) = (["max_tokens_min": "1", "max_tokens_max": "100"], .most(50))
         for name in ["a", "b", "idle"] {
             var deployment = FleetDeclaration.Deployment(name)
             (deployment.backend, deployment.configuration) = ("mock", "{ \"latency_ms\" :5}")
             (deployment.workers, deployment.slots, deployment.version) = (1, 8, "1")
             (deployment.weight, deployment.tier) = (name == "idle" ? 0 : 100, 0)
             if name == "b" { deployment.limits = ["concurrency": "4"] }
+            if name == "idle" {
+                deployment.scaling["schedule"] = #"[{"days": [1], "from": "08:00", "min_workers": 1}]"#
+            }
             model.deployments.append(deployment)
         }
         var experiment = FleetDeclaration.Experiment("x")
@@ -31,6 +35,9 @@ struct FleetPlanTests {
         "models: {chat: {deployments: {a: {config: {latency_ms: 5}, workers: 1, weight: 100}, b: {limits: {concurrency: 4, tokens_per_minute: null}}}}}",
         "experiments: {x: {arms: [{percent: 50.0, name: control}, {name: b, percent: 50}], plan: {}, state: running}}",
         "experiments: {gone: {state: stopped}}",
+        // The keys of a value in another order, and its numbers in another spelling.
+        "models: {chat: {deployments: {idle: {scaling: {schedule: [{min_workers: 1.0, from: '08:00', days: [1]}]}}}}}",
+        "models: {chat: {guard: {max_tokens_max: 100, json_depth_max: null}, waiting: 50}}",
     ])
     func `what is so already is no change`(text: String) throws {
         let plan = try plan(text)
@@ -46,6 +53,26 @@ struct FleetPlanTests {
                 .setDeploymentLimits(deployment: "b", #"{"concurrency": null}"#),
             ])
         #expect(plan.changes.last?.sentence == "deployment b: limits.concurrency 4 → null")
+    }
+
+    @Test func `a guard is set as a whole, and a bound by itself`() throws {
+        let plan = try plan("models: {chat: {guard: {max_tokens_max: 200, unknown_fields: refuse}, waiting: null}}")
+        #expect(
+            plan.steps == [
+                .setGuard(
+                    model: "chat",
+                    ["max_tokens_min": "1", "max_tokens_max": "200", "unknown_fields": "\"refuse\""]),
+                .setWaiting(model: "chat", .none),
+            ])
+        #expect(
+            plan.changes.map(\.sentence) == [
+                "model chat: guard.max_tokens_max 100 → 200", "model chat: guard.unknown_fields unset → \"refuse\"",
+                "model chat: waiting 50 → null",
+            ])
+        let error = #expect(throws: FleetFileError.self) {
+            try self.plan("models: {chat: {guard: {max_tokens_min: 101}}}")
+        }
+        #expect(error?.problems.first?.message.contains("is at least max_tokens_min") == true)
     }
 
     @Test func `stand-ins are set when they differ, and have to be models`() throws {

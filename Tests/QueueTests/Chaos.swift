@@ -17,10 +17,13 @@ final class Chaos: Sendable {
     private let corner: Corner
     private let total: Int
     private let seed: UInt64
+    /// Where late jobs get a second attempt: the deployments of the model; empty: nowhere.
+    private let hedging: [String]
     private let state = Mutex(State())
 
-    init(_ corner: Corner, jobs: Int, seed: UInt64) {
+    init(_ corner: Corner, jobs: Int, seed: UInt64, hedging: [String] = []) {
         self.corner = corner
+        self.hedging = hedging
         total = jobs
         self.seed = seed
     }
@@ -30,6 +33,7 @@ final class Chaos: Sendable {
         let claimers = 4
         state.withLock { $0.claimers = claimers }
         try await beLate(try await corner.another())
+        if !hedging.isEmpty { try await beOvertaken(try await corner.another()) }
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.produce(try await self.corner.another()) }
             for number in 0..<claimers {
@@ -72,12 +76,28 @@ final class Chaos: Sendable {
         for holder in holders { try await finish(corner, holder.worker, holder.jobs, &random) }
     }
 
+    /// This is certain, too: a second attempt answers while the first still runs.
+    private func beOvertaken(_ corner: Corner) async throws {
+        let workers = [try await corner.worker(of: hedging[0]), try await corner.worker(of: hedging[1])]
+        let job = try await corner.enqueue { $0.priority = .interactive }
+        let first = try await corner.claimOne(workers[0])
+        record([.acknowledged(job: job), .claimed(job: job, attempt: first.attempt, worker: workers[0])])
+        try await hedge(corner)
+        let twin = try await corner.claimOne(workers[1])
+        _ = try await corner.finish(workers[1], twin, .succeeded)
+        record([.overtaken(job: job)])
+        if try await !corner.finish(workers[0], first, .succeeded) {
+            record([.finishRefused(job: job, attempt: first.attempt, worker: workers[0])])
+        }
+    }
+
     private func produce(_ corner: Corner) async throws {
         var random = SeededNumbers(seed ^ 0xABCD)
-        var made = Self.lateJobs
+        var made = Self.lateJobs + (hedging.isEmpty ? 0 : 1)
         while made < total {
             let count = min(total - made, Int.random(in: 1...40, using: &random))
-            let ids = try await corner.enqueue(count, priority: Bool.random(using: &random) ? .normal : .batch)
+            let first: Priority = hedging.isEmpty ? .normal : .interactive
+            let ids = try await corner.enqueue(count, priority: Bool.random(using: &random) ? first : .batch)
             record(ids.map { .acknowledged(job: $0) })
             state.withLock { $0.jobs += ids }
             made += count
@@ -105,7 +125,7 @@ final class Chaos: Sendable {
                 held = []
                 worker = try await register(corner)
             }
-            let (holder, claimed) = (worker, jobs)
+            let (holder, claimed) = (worker, try await withoutTwins(corner, jobs))
             record(claimed.map { .claimed(job: $0.id, attempt: $0.attempt, worker: holder) })
             held += jobs
             held.shuffle(using: &random)
@@ -118,9 +138,30 @@ final class Chaos: Sendable {
     }
 
     private func register(_ corner: Corner) async throws -> Int64 {
-        let worker = try await corner.worker()
+        let number = state.withLock { $0.workers.count }
+        let worker = try await corner.worker(of: hedging.isEmpty ? nil : hedging[number % hedging.count])
         state.withLock { $0.workers.append(worker) }
         return worker
+    }
+
+    /// Those that are no second attempts of others.
+    private func withoutTwins(_ corner: Corner, _ jobs: [ClaimedJob]) async throws -> [ClaimedJob] {
+        if hedging.isEmpty || jobs.isEmpty { return jobs }
+        let twins: Set<Int64> = Set(
+            try await corner.connection.query(
+                Statement("twins", "select h.twin_id from sluice.hedge h where h.twin_id = any ($1)"), jobs.map(\.id)
+            ).map { try $0.decode(0) })
+        return jobs.filter { !twins.contains($0.id) }
+    }
+
+    /// Jobs that one of `ends` has answered as their second attempt.
+    private func overtaken(_ corner: Corner, by ends: [AttemptResult]) async throws -> [Int64] {
+        if hedging.isEmpty || ends.isEmpty { return [] }
+        return try await corner.connection.query(
+            Statement(
+                "overtaken", "select h.job_id from sluice.hedge h where h.twin_id = any ($1) and h.outcome = 'won'"),
+            ends.map(\.job)
+        ).map { try $0.decode(0) }
     }
 
     private func finish(
@@ -138,15 +179,22 @@ final class Chaos: Sendable {
             }
         }
         let refused = Set(try await corner.queue.finish(worker: worker, ends).map(\.job))
+        record(
+            try await overtaken(corner, by: ends.filter { !refused.contains($0.job) && $0.outcome == .succeeded }).map {
+                .overtaken(job: $0)
+            })
+        let own = Set(try await withoutTwins(corner, jobs).map(\.id))
         // One that was told to stop ends, whatever the worker wanted: that shows in what is stored.
         let again = ends.filter { !refused.contains($0.job) && ($0.outcome == .retried || $0.outcome == .released) }
         let stopped: Set<Int64> = Set(
             try await corner.connection.query(
-                Statement("stopped", "select r.id from sluice.result r where r.id = any ($1) and r.worker_id = $2"),
+                Statement(
+                    "stopped",
+                    "select r.id from sluice.result r where r.id = any ($1) and r.worker_id = $2 and not r.hedged"),
                 again.map(\.job), worker
             ).map { try $0.decode(0) })
         record(
-            ends.map { end in
+            ends.filter { own.contains($0.job) }.map { end in
                 if refused.contains(end.job) {
                     return .finishRefused(job: end.job, attempt: end.attempt, worker: worker)
                 }
@@ -170,6 +218,7 @@ final class Chaos: Sendable {
     private func disturb(_ corner: Corner, _ random: SeededNumbers) async throws {
         var random = random
         while state.withLock({ $0.claimers > 0 }) {
+            if !hedging.isEmpty { try await hedge(corner) }
             switch Int.random(in: 0..<8, using: &random) {
             case 0: try await kill(corner, &random)
             case 1...2: try await cancel(corner, &random)
@@ -184,6 +233,12 @@ final class Chaos: Sendable {
                         """)
             }
         }
+    }
+
+    private func hedge(_ corner: Corner) async throws {
+        let epoch: Int64 = try await corner.connection.value("select epoch from sluice.controller")
+        _ = try await corner.queue.hedge(epoch: epoch, model: try await corner.modelID, heldFor: .zero, limit: 20)
+        _ = try await corner.queue.tendHedges()
     }
 
     private func kill(_ corner: Corner, _ random: inout SeededNumbers) async throws {

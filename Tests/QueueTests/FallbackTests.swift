@@ -31,6 +31,24 @@ import Testing
         #expect(try await corner.violations() == [])
     }
 
+    @Test(.database(migrated: true)) func `a stand-in answers as the arm of the job's experiment would have`()
+        async throws
+    {
+        let (corner, worker, other, standIn) = try await open()
+        let arms =
+            #"[{"name": "a", "percent": 50, "prompt_prefix": "Be kind."}, {"name": "b", "percent": 50, "prompt_prefix": "Be kind."}]"#
+        _ = try await corner.queue.perform(
+            .startExperiment(.init("kind \(corner.model)", model: corner.model, arms: Array(arms.utf8))), why: nil)
+        try await corner.enqueue()
+        let job = try await corner.claimOne(worker)
+        #expect(job.treatment != nil)
+        try await corner.finish(worker, job, .failed)
+        #expect(try await other.claimOne(standIn).treatment == job.treatment)
+        // The stand-in's own jobs have none.
+        try await other.enqueue()
+        #expect(try await other.claimOne(standIn).treatment == nil)
+    }
+
     @Test(.database(migrated: true)) func `the chain ends, and callers' faults are nobody else's to answer`()
         async throws
     {
@@ -96,23 +114,5 @@ import Testing
                 _ = try await corner.queue.perform(.setFallbacks(model: corner.model, ["no such model"]), why: nil)
             } == .unknownModel)
         #expect(try await corner.queue.perform(.setFallbacks(model: corner.model, []), why: nil).hasPrefix("Nobody"))
-    }
-
-    @Test(.database(migrated: true)) func `a retry that has to wait does, wherever it could go`() async throws {
-        let (corner, names) = try await Corner.open(deployments: 2)
-        _ = try await corner.queue.perform(
-            .setWeights(model: corner.model, weights: Array(#"{"\#(names[0])": 50, "\#(names[1])": 50}"#.utf8)),
-            why: nil)
-        let first = try await corner.worker()
-        let second = try await corner.worker(of: names[1])
-        try await corner.enqueue(100)
-        let jobs = try await corner.claim(first, 2)
-        #expect(jobs.count == 2)
-        var ends = jobs.sorted { $0.id < $1.id }.map { $0.ended(.retried, delay: .seconds(3_600)) }
-        ends[1].hasToWait = true
-        #expect(try await corner.queue.finish(worker: first, ends).isEmpty)
-        #expect(try await corner.state(ends[0].job) == .queued)
-        #expect(try await corner.state(ends[1].job) == .scheduled)
-        #expect(try await corner.claim(second, 1000).contains { $0.id == ends[0].job })
     }
 }

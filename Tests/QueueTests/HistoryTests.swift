@@ -23,6 +23,22 @@ struct HistoryTests {
         #expect(history.contains { if case .finishRefused = $0 { true } else { false } })
     }
 
+    @Test(.database(migrated: true), arguments: [5, 6, 7] as [UInt64])
+    func `every job ends exactly once, though late ones get a second attempt`(seed: UInt64) async throws {
+        let (corner, names) = try await Corner.open(deployments: 2)
+        try await corner.set("ring_fill_pages", 0)
+        _ = try await corner.queue.perform(
+            .setPolicy(model: corner.model, policy: Array(#"{"hedge_percent": 20}"#.utf8)), why: nil)
+        let history = try await Chaos(corner, jobs: 1000, seed: seed, hedging: names).run()
+        #expect(HistoryChecker(history).violations == [])
+        #expect(try await corner.violations() == [])
+        #expect(history.contains { if case .overtaken = $0 { true } else { false } })
+        let mixed: Int64 = try await corner.connection.value(
+            "select count(*) from sluice.result r left join sluice.hedge h on h.job_id = r.id and h.outcome = 'won' where r.hedged <> (h.job_id is not null)"
+        )
+        #expect(mixed == 0)
+    }
+
     @Test(.database(migrated: true)) func `without the fence the checker sees it`() async throws {
         let corner = try await open()
         let definition: String = try await corner.connection.value(

@@ -53,7 +53,7 @@ import Testing
         _ = try await corner.queue.perform(.isolate(corner.deployment, force: true), why: nil)
         for view in [
             "overview", "model_status", "deployment_status", "worker_status", "queue_depth", "decisions", "audit",
-            "scaling_status", "host_status", "cold_starts",
+            "scaling_status", "host_status", "cold_starts", "hedging",
         ] {
             #expect(await state(corner.connection, "select * from sluice.\(view)") == nil, "\(view)")
         }

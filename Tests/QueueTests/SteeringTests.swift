@@ -132,13 +132,57 @@ import Testing
         #expect(try await corner.violations() == [])
     }
 
-    @Test(.database(migrated: true)) func `where shares overlap a failed attempt backs off`() async throws {
+    @Test(.database(migrated: true)) func `where shares overlap a failed attempt goes where it has not been, too`()
+        async throws
+    {
+        let (corner, names) = try await Corner.open(deployments: 3)
+        var workers: [Int64] = []
+        for name in names { workers.append(try await corner.worker(of: name)) }
+        for _ in 0..<10 {
+            let id = try await corner.enqueue()
+            var tried: Set<Int> = []
+            for _ in names {
+                var claimed: (Int, ClaimedJob)?
+                for (index, worker) in workers.enumerated().reversed() {
+                    if let job = try await corner.claim(worker).first { claimed = (index, job) }
+                }
+                let (index, job) = try #require(claimed)
+                #expect(job.id == id && tried.insert(index).inserted, "it was tried there before")
+                try await corner.finish(workers[index], job, .retried, delay: .seconds(3600))
+            }
+            // Then it backs off, and is anybody's again.
+            #expect(try await corner.state(id) == .scheduled)
+            let bucket: Int16 = try await corner.connection.value(
+                "select bucket from sluice.scheduled where id = \(id)")
+            #expect(0..<10_000 ~= bucket)
+        }
+        #expect(try await corner.violations() == [])
+    }
+
+    @Test(.database(migrated: true))
+    func `what only one was to have is everybody's when that one leaves the traffic, or loses its worker`() async throws
+    {
         let (corner, names) = try await Corner.open(deployments: 2)
-        let worker = try await corner.worker()
-        _ = try await corner.worker(of: names[1])
-        let id = try await corner.enqueue()
-        try await corner.finish(worker, try await corner.claimOne(worker), .retried, delay: .seconds(3600))
-        #expect(try await corner.state(id) == .scheduled)
+        let first = try await corner.worker()
+        let second = try await corner.worker(of: names[1])
+        for way in 0..<2 {
+            let id = try await corner.enqueue()
+            try await corner.finish(first, try await corner.claimOne(first), .retried, delay: .seconds(3600))
+            #expect(try await corner.claim(first).isEmpty)
+            if way == 0 {
+                _ = try await corner.queue.perform(.isolate(names[1], force: false), why: nil)
+                let job = try await corner.claimOne(first)
+                #expect(job.id == id)
+                try await corner.finish(first, job, .succeeded)
+                _ = try await corner.queue.perform(.restore(names[1], byRamp: false), why: nil)
+            } else {
+                #expect(try await corner.claimOne(second).id == id)
+                _ = try await corner.queue.workerEnded(second, orderly: false, cause: "a test")
+                let job = try await corner.claimOne(first)
+                #expect(job.id == id && job.attempt == 3)
+            }
+        }
+        #expect(try await corner.violations() == [])
     }
 
     @Test(.database(migrated: true)) func `a rollout begins small, and ends at a word`() async throws {

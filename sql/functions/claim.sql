@@ -180,7 +180,8 @@ begin
                 least((extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint, j.execution_ms),
                 (extract(epoch from clock_timestamp() - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
                 j.stream, j.payload, null::bigint[], null::int,
-                case when v_experiment is not null then sluice.treatment(l.id) end, null::int
+                -- A stand-in answers as the arm of the model that was asked for would have.
+                case when v_experiment is not null or j.model_id <> v_model then sluice.treatment(l.id) end, null::int
             from unnest(v_ids, v_attempts, v_failures, v_crashes, v_priorities, v_keys)
                 l(id, attempt, failures, crashes, priority, key)
             join sluice.job j on j.id = l.id;

@@ -48,16 +48,20 @@ end $$;
 comment on function sluice.take_samples(bigint) is
     'Takes what workers told, in that order, at most 10,000 rows; each is given once. The last row has no deployment, only the time: milliseconds since 1970, from before the look.';
 
-create or replace function sluice.steered_models()
+-- It returns more now, which "or replace" refuses.
+drop function if exists sluice.steered_models();
+create function sluice.steered_models()
 returns table (model_id int, model text, strategy text, window_ms int, minimum_sample int, error_percent double precision,
     failures_in_a_row int, open_ms int, open_max_ms int, forgiveness_ms int, steps int[], step_ms int, step_sample int,
-    step_patience_ms int, panic_percent double precision, latency_ms int) language sql stable as $$
+    step_patience_ms int, panic_percent double precision, latency_ms int, hedge_percent double precision, hedge_min_ms int,
+    hedge_sample int) language sql stable as $$
     select m.id, m.name, m.strategy::text, (m.policy ->> 'window_ms')::int, (m.policy ->> 'minimum_sample')::int,
         (m.policy ->> 'error_percent')::double precision, (m.policy ->> 'failures_in_a_row')::int, (m.policy ->> 'open_ms')::int,
         (m.policy ->> 'open_max_ms')::int, (m.policy ->> 'forgiveness_ms')::int,
         array(select s::int from jsonb_array_elements_text(coalesce(m.policy -> 'steps', '[]')) s), (m.policy ->> 'step_ms')::int,
         (m.policy ->> 'step_sample')::int, (m.policy ->> 'step_patience_ms')::int,
-        (m.policy ->> 'panic_percent')::double precision, (m.policy ->> 'latency_ms')::int
+        (m.policy ->> 'panic_percent')::double precision, (m.policy ->> 'latency_ms')::int,
+        (m.policy ->> 'hedge_percent')::double precision, (m.policy ->> 'hedge_min_ms')::int, (m.policy ->> 'hedge_sample')::int
     from sluice.model m where exists (select from sluice.deployment d where d.model_id = m.id) order by m.id
 $$;
 comment on function sluice.steered_models() is
@@ -180,9 +184,7 @@ begin
     where d.id = u.id and (u.next_stage or u.share::int4multirange is distinct from d.share and u.share is not null
         or u.ramp is distinct from d.ramp_percent and d.state not in ('isolated', 'draining'));
 
-    if exists (select from sluice.model m where m.id = p_model and m.experiment_id is not null) then
-        perform sluice.put_lanes(p_model);
-    end if;
+    perform sluice.put_lanes(p_model);
     insert into sluice.event (kind, subject, reason)
     select k.kind, left(k.subject, 500), left(k.sentence, 500)
     from unnest(p_kinds, p_subjects, p_sentences) with ordinality k(kind, subject, sentence, place) order by k.place;

@@ -79,14 +79,25 @@ create or replace function sluice.treatment(p_job bigint) returns json language 
 begin
     return (select json_build_object('parameters', a.parameters, 'prompt_prefix', a.prompt_prefix)
         from sluice.exposure x join sluice.arm a on a.id = x.arm_id
-        where x.job_id = p_job and (a.parameters is not null or a.prompt_prefix is not null));
+        where x.job_id = coalesce((select h.job_id from sluice.hedge h where h.twin_id = p_job), p_job)
+            and (a.parameters is not null or a.prompt_prefix is not null));
 end $$;
 comment on function sluice.treatment(bigint) is
-    'What the arm of a job changes of its request before the backend gets it; null: nothing. The job keeps what the client sent.';
+    'What the arm of a job, or of the one it is the second attempt of, changes of its request before the backend gets it; null: nothing. The job keeps what the client sent.';
+
+create or replace function sluice.own_lane(p_deployment int) returns int language sql immutable parallel safe as $$
+    select -1 - (p_deployment - 1) % 10000
+$$;
+comment on function sluice.own_lane(int) is
+    'The bucket of jobs that only this deployment is to have: those that have failed elsewhere, and second attempts. Next to the buckets of shares, so that a claim of both is still of one range.';
 
 create or replace function sluice.put_lanes(p_model int) returns void language plpgsql as $$
+declare
+    m record;
 begin
-    update sluice.deployment d set lanes = w.lanes
+    select o.strategy, coalesce((o.policy ->> 'hedge_percent')::numeric, 0) > 0 as hedges into m
+    from sluice.model o where o.id = p_model;
+    update sluice.deployment d set lanes = w.lanes, hedges = w.hedges
     from (
         -- Whoever is only partly in the traffic gets none of it: its steps would not be what they say.
         with fit as (
@@ -97,15 +108,22 @@ begin
                 then a.deployment_id end as holder
             from sluice.experiment e join sluice.arm a on a.experiment_id = e.id
             where e.model_id = p_model and e.closed_at is null and a.lane is not null
+            union all
+            -- Where shares do not overlap, what failed with one is given to another by its bucket.
+            select sluice.own_lane(o.id), case when o.id in (select f.deployment_id from fit f) then o.id end
+            from sluice.deployment o
+            where o.model_id = p_model and (m.strategy = 'least_busy' or m.hedges)
+                and (select count(*) from sluice.deployment x where x.model_id = p_model) > 1
         )
-        select o.id, coalesce(range_agg(int4range(l.bucket, l.bucket + 1)) filter (where l.bucket is not null), '{}') as lanes
+        select o.id, coalesce(range_agg(int4range(l.bucket, l.bucket + 1)) filter (where l.bucket is not null), '{}') as lanes,
+            m.hedges
         from sluice.deployment o
         left join lane l on o.id in (select f.deployment_id from fit f) and coalesce(l.holder, o.id) = o.id
         where o.model_id = p_model group by o.id) w
-    where d.id = w.id and d.lanes <> w.lanes;
+    where d.id = w.id and (d.lanes <> w.lanes or d.hedges <> w.hedges);
 end $$;
 comment on function sluice.put_lanes(int) is
-    'Gives the lanes of a model''s experiments to the deployments of their arms; one whose deployment is out of the traffic, and those of an experiment that is over, to all that serve.';
+    'Gives the lanes of a model''s experiments to the deployments of their arms, and each deployment its own lane if its model needs them; those whose deployment is out of the traffic, and those of an experiment that is over, to all that serve.';
 
 create or replace function sluice.close_experiments() returns int language plpgsql as $$
 declare

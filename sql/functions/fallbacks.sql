@@ -25,11 +25,12 @@ create or replace function sluice.stand_in(p_job bigint, p_current int) returns 
 begin
     return (select sluice.next_stand_in(j.model_id, p_current) from sluice.job j
         join sluice.model m on m.id = j.model_id and m.fallbacks <> '{}'
+        -- Nor has the twin of a late job a tenant.
         join sluice.tenant t on t.id = j.tenant_id and t.name <> '(shadow)'
         where j.id = p_job);
 end $$;
 comment on function sluice.stand_in(bigint, int) is
-    'Who answers a job whose attempts with the model p_current are used up; null when it has failed. Never anybody for a copy to a shadow.';
+    'Who answers a job whose attempts with the model p_current are used up; null when it has failed. Never anybody for a copy to a shadow, or a second attempt.';
 
 create or replace function sluice.fall_back(p_limit int default 1000) returns int language plpgsql as $$
 declare
@@ -52,7 +53,7 @@ begin
         continue when v_stand_in is null;
         with c as materialized (
             select r.ctid as place, r.id from sluice.ready r
-            where r.model_id = v_model.id and r.tenant_id <> (select t.id from sluice.tenant t where t.name = '(shadow)')
+            where r.model_id = v_model.id and r.tenant_id <> 0 and r.tenant_id <> (select t.id from sluice.tenant t where t.name = '(shadow)')
             order by r.priority, r.key, r.id limit p_limit for update skip locked
         ), d as (
             delete from sluice.ready r
@@ -61,7 +62,7 @@ begin
         )
         select count(*) into v_moved
         from d cross join lateral (
-            select case when d.bucket < 10000 then d.bucket else sluice.bucket(d.id, null) end as bucket) b
+            select case when d.bucket between 0 and 9999 then d.bucket else sluice.bucket(d.id, null) end as bucket) b
         cross join lateral sluice.place(d.id, sluice.virtual_time(v_stand_in, d.priority, b.bucket), v_stand_in, d.tenant_id,
             d.batch_id, d.priority, b.bucket, d.attempt, 0::smallint, d.crashes);
         continue when v_moved = 0;

@@ -19,7 +19,6 @@ begin
     loop
         v_open := v_open + v_share;
     end loop;
-    if v_open = '{}' then return null; end if;
     for v_share in select d.share from sluice.deployment d where d.model_id = p_model and d.id = any (v_tried) loop
         v_open := v_open - v_share;
     end loop;
@@ -28,14 +27,20 @@ begin
         if v_place < upper(v_range) - lower(v_range) then return lower(v_range) + v_place; end if;
         v_place := v_place - (upper(v_range) - lower(v_range));
     end loop;
-    return null;
+    -- Where shares overlap no bucket is another's alone, but a lane is.
+    return (select sluice.own_lane(d.id) from sluice.deployment d
+        where d.model_id = p_model and d.id <> all (v_tried) and not d.paused and d.share <> '{}' and d.lanes @> sluice.own_lane(d.id)
+            and exists (select from sluice.worker w where w.deployment_id = d.id and w.ended_at is null and w.state = 'running')
+        order by random() limit 1);
 end $$;
 comment on function sluice.failover_bucket(bigint, int, int) is
-    'A bucket that only deployments in service may claim which the job has not been tried on, drawn by their parts; null when there is none.';
+    'A bucket that only deployments in service may claim which the job has not been tried on, drawn by their parts, or the lane of one; null when there is none.';
 
--- A parameter was added, which "or replace" takes for another function.
+-- Parameters were added and removed, which "or replace" takes for another function.
 drop function if exists sluice.finish(bigint, bigint[], smallint[], text[], json[], sluice.error_class[], text[], bigint[], int[],
     int[], boolean[]);
+drop function if exists sluice.finish(bigint, bigint[], smallint[], text[], json[], sluice.error_class[], text[], bigint[], int[],
+    int[], boolean[], boolean[]);
 create or replace function sluice.finish(
     p_worker bigint,
     p_ids bigint[],
@@ -47,8 +52,7 @@ create or replace function sluice.finish(
     p_delays_ms bigint[],
     p_prompt_tokens int[],
     p_completion_tokens int[],
-    p_usage_estimated boolean[] default null,
-    p_waits boolean[] default null)
+    p_usage_estimated boolean[] default null)
 returns table (id bigint, attempt smallint)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -62,14 +66,22 @@ declare
     v_model int;
     v_deployment int;
     v_is_limited boolean;
+    v_hedges boolean;
     v_stand_ins int[];
+    v_delays_ms bigint[] := p_delays_ms;
+    v_waits boolean[];
+    v_answered bigint[];
 begin
-    select w.deployment_id, d.model_id, d.is_limited into v_deployment, v_model, v_is_limited
+    select w.deployment_id, d.model_id, d.is_limited, d.hedges into v_deployment, v_model, v_is_limited, v_hedges
     from sluice.worker w join sluice.deployment d on d.id = w.deployment_id where w.id = p_worker;
+    -- Before any job is locked: who waits for the budget keeps nobody else waiting.
+    if 'retried' = any (p_outcomes) then
+        select p.delays_ms, p.waits into v_delays_ms, v_waits from sluice.pay_retries(v_model, p_outcomes, p_delays_ms) p;
+    end if;
     -- Rows are locked in the order of the ids given; callers sort them, so two finishes cannot deadlock.
     with i as materialized (
-        select u.* from unnest(p_ids, p_attempts, p_outcomes, p_bodies, p_error_classes, p_error_messages, p_delays_ms,
-            p_prompt_tokens, p_completion_tokens, p_usage_estimated, p_waits)
+        select u.* from unnest(p_ids, p_attempts, p_outcomes, p_bodies, p_error_classes, p_error_messages, v_delays_ms,
+            p_prompt_tokens, p_completion_tokens, p_usage_estimated, v_waits)
             as u(id, attempt, outcome, body, error_class, error_message, delay_ms, prompt_tokens, completion_tokens, estimated,
                 waits)
     ), d as (
@@ -111,7 +123,10 @@ begin
         insert into sluice.scheduled
             (due_at, id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
         select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
-            d.priority, coalesce(d.other_bucket, d.bucket), d.attempt, d.failures + 1, d.crashes
+            d.priority, coalesce(d.other_bucket,
+                -- Nobody is left that has not tried it: what was one deployment's alone is anybody's.
+                case when d.bucket < 0 and d.tenant_id <> 0 then (select sluice.bucket(j.id, j.affinity) from sluice.job j where j.id = d.id) else d.bucket end),
+            d.attempt, d.failures + 1, d.crashes
         from d where d.outcome = 'retried' and d.delay_ms > 0 and (d.other_bucket is null or d.waits) and d.stand_in is null
     ), u as (
         -- Given back without a try: a suspect is as suspect as before.
@@ -123,7 +138,7 @@ begin
         select count(*) as again
         from d
         cross join lateral (select coalesce(d.stand_in, d.model_id) as model_id,
-            case when d.stand_in is not null and d.bucket >= 10000 then sluice.bucket(d.id, null)
+            case when d.stand_in is not null and d.bucket not between 0 and 9999 then sluice.bucket(d.id, null)
                 else coalesce(d.other_bucket, d.bucket) end as bucket,
             case when d.stand_in is not null then 0 when d.outcome = 'retried' then d.failures + 1 else d.failures end as failures) n
         cross join lateral sluice.place(
@@ -136,6 +151,7 @@ begin
         (select q.again from q)
     into v_done, v_attempts, v_stand_ins, v_again from d;
 
+    if v_hedges and v_done is not null then v_answered := sluice.settle_hedges(v_done); end if;
     if v_again > 0 then perform sluice.wake(v_model); end if;
     if v_stand_ins is not null then perform sluice.wake(m) from (select distinct unnest(v_stand_ins)) s(m); end if;
     if v_is_limited and v_done is not null then
@@ -147,7 +163,7 @@ begin
             where i.id = any (v_done)) u;
     end if;
     if v_done is not null and pg_sequence_last_value('sluice.result_waiter') > extract(epoch from clock_timestamp()) * 1000 then
-        perform sluice.notify_jobs('sluice_result', v_done);
+        perform sluice.notify_jobs('sluice_result', v_done || v_answered);
     end if;
     if coalesce(cardinality(v_done), 0) < cardinality(p_ids) then
         return query select u.id, u.attempt from unnest(p_ids, p_attempts) u(id, attempt)
@@ -156,4 +172,4 @@ begin
     end if;
 end $$;
 comment on function sluice.finish is
-    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again: at once in the share of a deployment it has not been tried on, or, when there is none, or p_waits says that it has to wait, after its delay; failed queues it again, too, when another model stands in for one that cannot (set_fallbacks), unless it is the caller''s fault; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';
+    'Ends attempts. Outcomes: succeeded, failed, cancelled, expired end the job; retried counts a failure and queues it again: at once in the share of a deployment it has not been tried on, or, when there is none, or the model''s budget of retries is used up, after its delay; failed queues it again, too, when another model stands in for one that cannot (set_fallbacks), unless it is the caller''s fault; released queues it again and counts nothing. A job that was told to stop is not queued again: it ends as expired if its deadline has passed, else as cancelled. While somebody waits for results (see announce_waiting) the jobs are named on the channel sluice_result. Returns what was refused because the lease is no longer the caller''s: not an error, the job runs or ended elsewhere. Callers sort the arrays by id.';

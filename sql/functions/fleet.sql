@@ -112,9 +112,7 @@ begin
         end if;
         update sluice.deployment d set share = v_shares[place] where d.id = v_ids[place] and d.share <> v_shares[place];
     end loop;
-    if exists (select from sluice.model m where m.id = p_model and m.experiment_id is not null) then
-        perform sluice.put_lanes(p_model);
-    end if;
+    perform sluice.put_lanes(p_model);
     -- Those who gained buckets may be waiting for jobs that are there.
     perform sluice.wake(p_model);
 end $$;
@@ -439,7 +437,7 @@ begin
             union all select l.id, l.model_id, l.tenant_id, l.batch_id from sluice.running l
                 where including_running and not l.cancel_requested)
         select q.id from q
-        where (v_model is null or q.model_id = v_model) and (v_tenant is null or q.tenant_id = v_tenant)
+        where q.tenant_id <> 0 and (v_model is null or q.model_id = v_model) and (v_tenant is null or q.tenant_id = v_tenant)
             and (cancel_where.batch is null or q.batch_id = cancel_where.batch)
             and (older_than is null or exists (
                 select from sluice.job j where j.id = q.id and j.created_at < clock_timestamp() - older_than))

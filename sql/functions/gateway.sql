@@ -59,7 +59,7 @@ create or replace function sluice.results_of(p_ids bigint[])
 returns table (
     id bigint, state sluice.job_state, attempt smallint, error_class sluice.error_class, error_message text,
     prompt_tokens int, completion_tokens int, queued_ms bigint, run_ms bigint, body json,
-    usage_estimated boolean, served_by text)
+    usage_estimated boolean, served_by text, hedged boolean)
 -- Not in SQL: a function with settings is planned at every call then, and here more than it takes.
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -70,9 +70,9 @@ begin
     return query select r.id, r.state, r.attempt, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
         (extract(epoch from coalesce(r.started_at, r.finished_at) - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
         (extract(epoch from r.finished_at - coalesce(r.started_at, r.finished_at)) * 1000)::bigint, r.body,
-        r.usage_estimated, o.name
+        r.usage_estimated, o.name, r.hedged
     from unnest(p_ids) i(id) join sluice.result r on r.id = i.id join sluice.job j on j.id = i.id
     left join sluice.deployment d on d.id = r.deployment_id and d.model_id <> j.model_id
     left join sluice.model o on o.id = d.model_id;
 end $$;
-comment on function sluice.results_of(bigint[]) is 'How jobs ended, of those that have; served_by is the model that answered in place of the one that was asked for.';
+comment on function sluice.results_of(bigint[]) is 'How jobs ended, of those that have; served_by is the model that answered in place of the one that was asked for; hedged says that its second attempt answered.';

@@ -33,7 +33,7 @@ create view sluice.known_job as
         coalesce(r.started_at, l.started_at) as started_at, r.finished_at, coalesce(r.worker_id, l.worker_id) as worker_id,
         d.name as deployment, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
         case when r.prompt_tokens is not null then r.usage_estimated end as usage_estimated,
-        case when r.id is not null and d.model_id <> j.model_id then o.name end as served_by
+        case when r.id is not null and d.model_id <> j.model_id then o.name end as served_by, coalesce(r.hedged, false) as hedged
     from sluice.job j
     join sluice.model m on m.id = j.model_id
     join sluice.tenant t on t.id = j.tenant_id
@@ -45,7 +45,7 @@ create view sluice.known_job as
         (select w.deployment_id from sluice.worker w where w.id = l.worker_id))
     left join sluice.model o on o.id = d.model_id;
 comment on view sluice.known_job is
-    'What is known of every job; served_by is the model that answered in place of the one that was asked for. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
+    'What is known of every job; served_by is the model that answered in place of the one that was asked for; hedged says that its second attempt answered, begun because the first was late. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
 
 -- The view has more tables than the planner moves by itself: without the limits it would begin with all jobs there are.
 create function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language plpgsql stable
@@ -92,6 +92,7 @@ begin
         if found then
             insert into sluice.result (id, attempt, state, error_message)
             values (p_id, v_row.attempt, p_outcome, left(p_reason, 2000));
+            perform sluice.stop_twins(p_id);
             if v_row.batch_id is not null then
                 insert into sluice.batch_delta (batch_id, state, jobs) values (v_row.batch_id, p_outcome, 1);
             end if;
@@ -101,6 +102,7 @@ begin
         update sluice.running l set cancel_requested = true where l.id = p_id returning l.worker_id into v_worker;
         if found then
             perform pg_notify('sluice_worker_' || v_worker, 'cancel');
+            perform sluice.stop_twins(p_id);
             return 'running';
         end if;
         perform pg_sleep(least(0.001 * try, 0.02));
@@ -191,10 +193,12 @@ declare
     v_model int := case when p_model is not null then sluice.model_id_of(p_model) end;
     v_tenant int := case when p_tenant is not null then sluice.tenant_id_of(p_tenant) end;
     v_source text := case
-        when p_state is null then 'sluice.job'
-        when p_state = 'queued' then '(select id from sluice.ready union all select id from sluice.suspect)'
-        when p_state = 'running' then 'sluice.running'
-        when p_state = 'scheduled' then 'sluice.scheduled'
+        -- The twins of late jobs, of the tenant 0, are nobody's.
+        when p_state is null then '(select id from sluice.job where tenant_id <> 0)'
+        when p_state = 'queued' then
+            '(select id from sluice.ready where tenant_id <> 0 union all select id from sluice.suspect where tenant_id <> 0)'
+        when p_state = 'running' then '(select id from sluice.running where tenant_id <> 0)'
+        when p_state = 'scheduled' then '(select id from sluice.scheduled where tenant_id <> 0)'
         else format('(select id from sluice.result where state = %L and (%s))', p_state,
             -- Says what the partial index of the dead letters needs to hear.
             case when p_state = 'succeeded' then 'true' else 'state <> ''succeeded''' end) end;

@@ -17,10 +17,10 @@ language plpgsql stable as $$
 begin
     return (select coalesce(max(pg_sequence_last_value(d.virtual_time[p_priority + 1])), 0)
         from sluice.deployment d
-        where d.model_id = p_model and (p_bucket is null or p_bucket >= 10000 or d.share @> p_bucket::int));
+        where d.model_id = p_model and (p_bucket is null or p_bucket not between 0 and 9999 or d.share @> p_bucket::int));
 end $$;
 comment on function sluice.virtual_time(int, smallint, smallint) is
-    'The largest fair key claimed by a deployment that may claim this bucket (null, or a lane of an experiment: any of the model). New keys lie above it, so no floor of a worker can hide them.';
+    'The largest fair key claimed by a deployment that may claim this bucket (null, or a lane: any of the model). New keys lie above it, so no floor of a worker can hide them.';
 
 -- It takes one more argument now, which "or replace" takes for another function.
 drop function if exists sluice.fair_key(int, smallint, int, int, smallint, bigint);

@@ -57,7 +57,7 @@ begin
     if exists (select from pg_roles r where r.rolname = 'sluice_reader') then
         grant select on sluice.deployment_status, sluice.model_status, sluice.worker_status, sluice.queue_depth,
             sluice.decisions, sluice.overview, sluice.audit, sluice.rollouts, sluice.controller_status, sluice.scaling_status,
-            sluice.host_status, sluice.cold_starts, sluice.experiments, sluice.experiment_report to sluice_reader;
+            sluice.host_status, sluice.cold_starts, sluice.experiments, sluice.experiment_report, sluice.hedging to sluice_reader;
         if exists (select from pg_roles r where r.rolname = 'sluice_operator')
             and not pg_has_role('sluice_operator', 'sluice_reader', 'member') then
             grant sluice_reader to sluice_operator;

@@ -156,11 +156,12 @@ begin
         from (values ('window_ms', 1000, 3600000), ('minimum_sample', 1, 100000), ('error_percent', 0, 100),
             ('failures_in_a_row', 0, 100000), ('open_ms', 10, 86400000), ('open_max_ms', 10, 86400000),
             ('forgiveness_ms', 0, 86400000), ('step_ms', 0, 86400000), ('step_sample', 1, 100000),
-            ('step_patience_ms', 100, 86400000), ('panic_percent', 0, 100), ('latency_ms', 1, 86400000)) b(name, low, high)
+            ('step_patience_ms', 100, 86400000), ('panic_percent', 0, 100), ('latency_ms', 1, 86400000),
+            ('hedge_percent', 0, 20), ('hedge_min_ms', 1, 86400000), ('hedge_sample', 10, 100000)) b(name, low, high)
         where b.name = v_key;
         if not found then
             raise exception using errcode = 'SL003', message = format('A policy has no "%s".', left(v_key, 100)),
-                hint = 'It has window_ms, minimum_sample, error_percent, failures_in_a_row, open_ms, open_max_ms, forgiveness_ms, steps, step_ms, step_sample, step_patience_ms, panic_percent, latency_ms.';
+                hint = 'It has window_ms, minimum_sample, error_percent, failures_in_a_row, open_ms, open_max_ms, forgiveness_ms, steps, step_ms, step_sample, step_patience_ms, panic_percent, latency_ms, hedge_percent, hedge_min_ms, hedge_sample.';
         end if;
         if jsonb_typeof(v_value) <> 'number' then
             raise exception using errcode = 'SL003', message = format('"%s" is a number.', v_key);
@@ -173,8 +174,12 @@ begin
     select m.policy into v_before from sluice.model m where m.id = v_model;
     v_after := jsonb_strip_nulls(v_before || set_policy.policy);
     update sluice.model m set policy = v_after where m.id = v_model;
+    perform sluice.put_lanes(v_model);
+    if coalesce((v_after ->> 'hedge_percent')::numeric, 0) = 0 then
+        perform sluice.stop_twin(h.twin_id) from sluice.hedge h where h.model_id = v_model and h.ended_at is null;
+    end if;
     return sluice.record_change('set_policy', 'model ' || set_policy.model, v_before, v_after, why,
         format('"%s" is steered by %s.', set_policy.model, case v_after when '{}' then 'the defaults' else v_after::text end));
 end $$;
 comment on function sluice.set_policy(text, jsonb, text) is
-    'Changes when deployments of a model are isolated and how they come back; what is not named stays, null is the default again. Times in milliseconds: window_ms (60000), open_ms (30000), open_max_ms (300000), forgiveness_ms (300000), step_ms (10000), step_patience_ms (60000), latency_ms (none: the peers''). Counts: minimum_sample (20), failures_in_a_row (3), step_sample (20). Percentages: error_percent (10), panic_percent (50), steps ([1, 5, 10, 25, 50, 100]).';
+    'Changes when deployments of a model are isolated and how they come back; what is not named stays, null is the default again. Times in milliseconds: window_ms (60000), open_ms (30000), open_max_ms (300000), forgiveness_ms (300000), step_ms (10000), step_patience_ms (60000), latency_ms (none: the peers''). Counts: minimum_sample (20), failures_in_a_row (3), step_sample (20). Percentages: error_percent (10), panic_percent (50), steps ([1, 5, 10, 25, 50, 100]). Second attempts for late jobs of priority 0 and 1: hedge_percent, of the model''s attempts at most (0: none), hedge_min_ms (100) and hedge_sample (100), the least wait and the least successes to know the 95th percentile by.';

@@ -61,7 +61,7 @@ begin
             select h.level, h.id, (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint as age,
                 -- Where several may claim it, each counts its part.
                 (select array_agg(d.id order by d.id) from sluice.deployment d where d.model_id = v_model and not d.paused
-                    and d.share <> '{}' and (h.bucket is null or d.share @> h.bucket::int)) as owners
+                    and d.share <> '{}' and (h.bucket is null or (d.share + d.lanes) @> h.bucket::int)) as owners
             from h join sluice.job j on j.id = h.id
         )
         select array_agg(a.id order by a.age desc), array_agg(greatest(a.age, 0) order by a.age desc),

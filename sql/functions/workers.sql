@@ -74,6 +74,7 @@ begin
     select * into v_deployment from sluice.deployment d where d.id = v_worker.deployment_id;
     select * into v_health from sluice.deployment_health h where h.deployment_id = v_deployment.id;
     select c.beat_at into v_decided from sluice.controller c where c.id = 1;
+    if p_succeeded > 0 then perform sluice.earn_retries(v_deployment.model_id, p_succeeded); end if;
     -- With nobody to take them, samples would pile up.
     if p_stage is not null and v_decided > clock_timestamp() - interval '1 minute' then
         insert into sluice.attempt_sample (deployment_id, worker_id, stage, succeeded, failed_classes, failed_counts, run,
@@ -86,7 +87,8 @@ begin
     return query select
         case when v_worker.state = 'draining' then 'drain' else 'run' end,
         coalesce((select array_agg(l.id) from sluice.running l
-            where l.id = any (p_in_flight) and l.worker_id = p_worker and l.cancel_requested), '{}'),
+            where l.id = any (p_in_flight) and l.worker_id = p_worker and l.cancel_requested), '{}')
+            || case when v_deployment.hedges then sluice.overtaken(p_worker, p_in_flight) else '{}' end,
         -- One worker of the model looks after suspects: the one that has lived longest.
         exists (select from sluice.suspect s where s.model_id = v_deployment.model_id)
             and p_worker = (select min(w.id) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
@@ -125,6 +127,8 @@ declare
     v_suspected int := 0;
     v_quarantined int := 0;
     v_count int := 0;
+    v_twins int := 0;
+    v_bucket smallint;
 begin
     for v_lease in
         with k as materialized (
@@ -137,6 +141,15 @@ begin
         select d.*, d.id = any (coalesce(p_started, '{}')) as charged from d order by d.id
     loop
         v_count := v_count + 1;
+        if v_lease.tenant_id = 0 then
+            -- A second attempt is not made a third time.
+            perform sluice.drop_twin(v_lease.id, 'failed');
+            v_twins := v_twins + case when v_lease.charged then 1 else 0 end;
+            continue;
+        end if;
+        -- What only this deployment was to have is anybody's again.
+        v_bucket := case when v_lease.bucket < 0 then (select sluice.bucket(j.id, j.affinity) from sluice.job j where j.id = v_lease.id)
+            else v_lease.bucket end;
         if v_lease.cancel_requested then
             v_state := case when exists (
                 select from sluice.job j where j.id = v_lease.id and j.deadline_at <= clock_timestamp())
@@ -168,14 +181,14 @@ begin
                 insert into sluice.suspect
                     (id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
                 values (v_lease.id, v_lease.model_id, v_lease.tenant_id, v_lease.batch_id, v_lease.priority,
-                    v_lease.bucket, v_lease.attempt, v_lease.failures,
+                    v_bucket, v_lease.attempt, v_lease.failures,
                     v_lease.crashes + case when v_lease.charged then 1 else 0 end);
                 v_suspected := v_suspected + case when v_lease.charged then 1 else 0 end;
                 v_returned := v_returned + case when v_lease.charged then 0 else 1 end;
             else
                 perform sluice.place(v_lease.id,
-                    sluice.virtual_time(v_lease.model_id, v_lease.priority, v_lease.bucket), v_lease.model_id,
-                    v_lease.tenant_id, v_lease.batch_id, v_lease.priority, v_lease.bucket, v_lease.attempt,
+                    sluice.virtual_time(v_lease.model_id, v_lease.priority, v_bucket), v_lease.model_id,
+                    v_lease.tenant_id, v_lease.batch_id, v_lease.priority, v_bucket, v_lease.attempt,
                     v_lease.failures, v_lease.crashes);
                 v_returned := v_returned + 1;
             end if;
@@ -188,12 +201,12 @@ begin
     end if;
     if v_returned > 0 then perform sluice.wake(v_model); end if;
     -- The worker cannot tell of these any more.
-    if v_suspected + v_quarantined > 0
+    if v_suspected + v_quarantined + v_twins > 0
         and exists (select from sluice.controller c where c.beat_at > clock_timestamp() - interval '1 minute') then
         insert into sluice.attempt_sample (deployment_id, worker_id, stage, succeeded, failed_classes, failed_counts, run,
             latency_bins, latency_counts)
-        select d.id, p_worker, d.stage, 0, '{crash}', array[v_suspected + v_quarantined],
-            array_fill(v_suspected + v_quarantined, array[4]), '{}', '{}'
+        select d.id, p_worker, d.stage, 0, '{crash}', array[v_suspected + v_quarantined + v_twins],
+            array_fill(v_suspected + v_quarantined + v_twins, array[4]), '{}', '{}'
         from sluice.deployment d where d.id = v_deployment;
         perform pg_notify('sluice_sample', '');
     end if;
@@ -201,7 +214,7 @@ begin
     return query select v_returned, v_suspected, v_quarantined;
 end $$;
 comment on function sluice.return_leases is
-    'Takes every lease but those in p_keep from a worker. Jobs in p_started are charged with a crash and become suspects, or are quarantined past the crash budget; the others are queued again and charged nothing.';
+    'Takes every lease but those in p_keep from a worker. Jobs in p_started are charged with a crash and become suspects, or are quarantined past the crash budget; the others are queued again and charged nothing. Second attempts end.';
 
 create or replace function sluice.worker_attach(p_worker bigint, p_direct boolean, p_held bigint[]) returns boolean
 language plpgsql as $$

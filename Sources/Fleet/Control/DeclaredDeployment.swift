@@ -6,20 +6,16 @@ package struct DeclaredDeployment: Sendable, Hashable {
     package var weight: Double
     /// Its tier, for `ShareStrategy.priority`.
     package var tier: Int
-    /// What it may be asked for at most.
-    package var limits: DeploymentLimits
     /// What the 95th percentile of its latency should not exceed.
     package var latencyObjective: Duration?
 
     /// A deployment.
     package init(
-        _ name: String, weight: Double = 1, tier: Int = 0, limits: DeploymentLimits = DeploymentLimits(),
-        latencyObjective: Duration? = nil
+        _ name: String, weight: Double = 1, tier: Int = 0, latencyObjective: Duration? = nil
     ) {
         self.name = name
         self.weight = weight
         self.tier = tier
-        self.limits = limits
         self.latencyObjective = latencyObjective
     }
 }

@@ -13,7 +13,7 @@ package struct ModelController: Sendable {
         /// The model was declared anew. What is gone is forgotten; what stays keeps its state.
         case declared(ModelPolicy, [DeclaredDeployment])
         /// A tick: what was seen since the last one. A deployment that is missing was not seen to do anything.
-        case sampled([DeploymentSample], ModelLoad)
+        case sampled([DeploymentSample])
         /// An operator takes a deployment out.
         case isolationRequested(deployment: String, reason: String)
         /// An operator brings one back.
@@ -57,7 +57,6 @@ package struct ModelController: Sendable {
     var rollout: (machine: Rollout, candidate: String, baseline: String)?
     /// Who lost earlier rollouts.
     var retired: Set<String> = []
-    var load = ModelLoad()
     var kept: Set<String> = []
     /// The partition shares are made from; not used while they overlap.
     var map: BucketMap
@@ -130,8 +129,7 @@ package struct ModelController: Sendable {
         var isTick = false
         switch event {
         case .declared(let policy, let deployments): declared(policy, deployments, at: now)
-        case .sampled(let samples, let load):
-            self.load = load
+        case .sampled(let samples):
             isTick = true
             let samples = Dictionary(samples.map { ($0.deployment, $0) }) { $1 }
             for name in members.keys.sorted() {

@@ -2,17 +2,15 @@
 package enum Apportionment {
     /// What may be exceeded when otherwise traffic would have no one to go to, in this order.
     private enum Strictness: CaseIterable {
-        /// Limits and ramps hold.
+        /// Ramps hold.
         case full
-        /// Ramps hold; who is over a limit makes jobs wait.
-        case rampsOnly
         /// Nobody else is left: whatever is in service takes all.
         case none
     }
 
     /// The part of the traffic for each candidate in service, 0 to 1; they sum to 1, or are all 0 when nobody is.
     ///
-    /// A fraction below 1 (a ramp) and a limit hold as long as somebody else can take the rest. `leastBusy` is split
+    /// A fraction below 1 (a ramp) holds as long as somebody else can take the rest. `leastBusy` is split
     /// like `weighted` here; see `buckets`.
     package static func parts(_ candidates: [ShareCandidate], by strategy: ShareStrategy) -> [String: Double] {
         let known = candidates.compactMap(\.latency).filter { $0 > .zero }.sorted()
@@ -101,12 +99,8 @@ package enum Apportionment {
     private static func fill(_ claims: [Claim], with amount: Double, _ strictness: Strictness) -> [Double] {
         let total = claims.reduce(0) { $0 + $1.base }
         let bounds = claims.map { claim -> Double in
-            let ramp = claim.candidate.fraction < 1 ? claim.candidate.fraction * amount * claim.base / total : .infinity
-            switch strictness {
-            case .full: return min(ramp, claim.candidate.limit ?? .infinity)
-            case .rampsOnly: return ramp
-            case .none: return .infinity
-            }
+            guard strictness == .full, claim.candidate.fraction < 1 else { return .infinity }
+            return claim.candidate.fraction * amount * claim.base / total
         }
         // With nobody to take the rest, ramps keep their proportions.
         let bases = claims.map { strictness == .none ? $0.base * $0.candidate.fraction : $0.base }

@@ -17,13 +17,11 @@ package struct ShareCandidate: Sendable, Hashable {
     package var stretch: Range<Double>
     /// Its average latency, for `ShareStrategy.fastest`; nil when nothing is known.
     package var latency: Duration?
-    /// The part of the model's traffic its limits allow, 0 to 1; nil without limits.
-    package var limit: Double?
 
     /// A candidate that is well, unless said otherwise.
     package init(
         _ deployment: String, weight: Double = 1, tier: Int = 0, grade: Double = 1, score: Double = 1,
-        fraction: Double = 1, stretch: Range<Double> = 0..<1, latency: Duration? = nil, limit: Double? = nil
+        fraction: Double = 1, stretch: Range<Double> = 0..<1, latency: Duration? = nil
     ) {
         self.deployment = deployment
         self.weight = weight.isFinite ? max(0, weight) : 0
@@ -33,7 +31,6 @@ package struct ShareCandidate: Sendable, Hashable {
         self.fraction = min(max(0, fraction), 1)
         self.stretch = stretch.clamped(to: 0..<1)
         self.latency = latency
-        self.limit = limit.map { max(0, $0) }
     }
 
     /// Whether it may have anything.

@@ -25,6 +25,7 @@ extension JobStatus {
             members.append(.init("degraded", .bool(true)))
             members.append(.init("served_by", .string(servedBy)))
         }
+        if isHedged { members.append(.init("hedged", .bool(true))) }
         if let affinity = details?.affinity { members.append(.init("affinity", .string(affinity))) }
         if let webhook = details?.webhook { members.append(.init("webhook", .string(webhook))) }
         if let milliseconds = details?.executionMilliseconds {

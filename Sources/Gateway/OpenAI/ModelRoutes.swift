@@ -100,6 +100,7 @@ struct ModelRoutes: Sendable {
             var response = try Self.response(result, kind)
             response.headers[.jobID] = "\(id)"
             if let model = result.servedBy { response.headers[.servedBy] = model }
+            if result.isHedged { response.headers[.hedged] = "true" }
             response.headers[.processingTime] = "\((ContinuousClock.now - start).wholeMilliseconds)"
             return response
         }

@@ -16,6 +16,15 @@ struct FleetState {
     private static let policies = Statement(
         "export_policies",
         "select m.name, p.key, p.value::text from sluice.model m cross join lateral jsonb_each(m.policy) p")
+    private static let guards = Statement(
+        "export_guards",
+        """
+        select g.model, e.key, e.value::text from sluice.guards() g
+        cross join lateral jsonb_each(jsonb_strip_nulls(to_jsonb(g) - 'model')) e
+        """)
+    private static let bounds = Statement(
+        "export_bounds",
+        "select b.model, b.waiting::int from sluice.queue_bounds() b where b.tenant is null and b.model is not null")
     private static let deployments = Statement(
         "export_deployments",
         """
@@ -61,6 +70,14 @@ struct FleetState {
         for row in try await connection.query(Self.policies) {
             let (model, key, value) = try row.decode((String, String, String).self)
             if let place = places[model] { models[place].policy[key] = value }
+        }
+        for row in try await connection.query(Self.guards) {
+            let (model, key, value) = try row.decode((String, String, String).self)
+            if let place = places[model] { models[place].inputGuard[key] = value }
+        }
+        for row in try await connection.query(Self.bounds) {
+            let (model, waiting) = try row.decode((String, Int32).self)
+            if let place = places[model] { models[place].waiting = .most(waiting) }
         }
         for row in try await connection.query(Self.deployments) {
             let (model, name, backend, config, workers, slots, version, weight, tier, concurrency, requests, tokens) =
@@ -132,6 +149,15 @@ struct FleetState {
             _ = try await queue.perform(.setFallbacks(model: model, fallbacks), why: why)
         case .setDeploymentLimits(let deployment, let limits):
             _ = try await queue.perform(.setDeploymentLimits(deployment, limits: Array(limits.utf8)), why: why)
+        case .setGuard(let model, let bounds):
+            let object = bounds.sorted { $0.key < $1.key }.map { "\(FleetFile.quoted($0.key)): \($0.value)" }
+            try await queue.setGuard(of: model, Array("{\(object.joined(separator: ", "))}".utf8))
+        case .setWaiting(let model, let bound):
+            if case .most(let waiting) = bound {
+                try await queue.setBound(waiting, model: model)
+            } else {
+                try await queue.setBound(nil, model: model)
+            }
         case .stopExperiment(let name):
             _ = try await queue.perform(.stopExperiment(name), why: why)
         case .startExperiment(let experiment):

@@ -49,6 +49,7 @@ enum JobsShown {
         facts.append("worker", key: "worker", job.worker.map(number) ?? .none)
         facts.append("deployment", key: "deployment", job.deployment.map(Cell.text) ?? .none)
         facts.append("served by", key: "served_by", job.servedBy.map(Cell.text) ?? .none)
+        facts.append("second attempt answered", key: "hedged", .flag(job.isHedged))
         facts.append("tokens in", key: "prompt_tokens", job.promptTokens.map { .count(Int64($0)) } ?? .none)
         facts.append("tokens out", key: "completion_tokens", job.completionTokens.map { .count(Int64($0)) } ?? .none)
         facts.append("tokens estimated", key: "usage_estimated", job.isUsageEstimated.map(Cell.flag) ?? .none)

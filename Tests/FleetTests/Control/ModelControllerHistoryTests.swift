@@ -22,7 +22,6 @@ struct ModelControllerHistoryTests {
                     DeclaredDeployment(
                         name, weight: Double.random(in: 1...50, using: &dice),
                         tier: Int.random(in: 0...1, using: &dice),
-                        limits: DeploymentLimits(requestsPerMinute: Bool.random(using: &dice) ? 600 : nil),
                         latencyObjective: Bool.random(using: &dice) ? .seconds(3) : nil)
                 }, policy: policy, jobsPerSecond: Int.random(in: 0...60, using: &dice), seed: seed)
             self.policy = policy

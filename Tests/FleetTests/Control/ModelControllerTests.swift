@@ -224,7 +224,7 @@ struct ModelControllerTests {
         var generator = SeededGenerator(seed: 9)
         // The words of the last one come before the first plan.
         next.restore(policy, declared, breakers: ["b": state], at: model.now)
-        let plan = next.handle(.sampled([], ModelLoad()), at: model.now, using: &generator)
+        let plan = next.handle(.sampled([]), at: model.now, using: &generator)
         #expect(plan.shares == nil && plan.decisions.isEmpty)
         #expect(next.judgedSince("b") == model.now && next.judgedSince("a") == nil)
     }

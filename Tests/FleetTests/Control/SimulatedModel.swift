@@ -71,8 +71,7 @@ struct SimulatedModel {
                     ? behaviour.errorClass.isCallersFault
                         || Double.random(in: 0..<1, using: &dice) >= behaviour.failing : nil)
         }
-        return handle(
-            .sampled(samples, ModelLoad(requestsPerSecond: Double(jobsPerSecond), tokensPerRequest: 100)))
+        return handle(.sampled(samples))
     }
 
     mutating func run(_ seconds: Int) { for _ in 0..<seconds { tick() } }

@@ -36,14 +36,6 @@ struct ApportionmentTests {
         let tiers = [ShareCandidate("a", tier: 0, fraction: 0.05), .init("b", tier: 1), .init("c", tier: 2)]
         #expect(parts(tiers, .priority) == ["a": 50, "b": 950, "c": 0])
         #expect(parts([.init("a", tier: 0, fraction: 0), .init("b", tier: 1)], .priority) == ["a": 0, "b": 1_000])
-        #expect(parts([.init("a", tier: 0, limit: 0.3), .init("b", tier: 1)], .priority) == ["a": 300, "b": 700])
-    }
-
-    @Test func `limits push traffic to others, and then jobs wait`() {
-        #expect(parts([.init("a", limit: 0.2), .init("b")]) == ["a": 200, "b": 800])
-        #expect(parts([.init("a", limit: 0.2), .init("b", limit: 0.3)]) == ["a": 500, "b": 500])
-        // Over a limit jobs wait; over a ramp a sick deployment gets them.
-        #expect(parts([.init("a", limit: 0.2), .init("b", fraction: 0.1)]) == ["a": 950, "b": 50])
     }
 
     @Test func `a rollout's pair shares one place`() {
@@ -91,9 +83,7 @@ struct ApportionmentTests {
                     score: Double.random(in: 0.01...1, using: &generator),
                     fraction: [0, 0.01, 0.25, 1, 1].randomElement(using: &generator) ?? 1,
                     latency: Bool.random(using: &generator)
-                        ? .seconds(Double.random(in: 0...9, using: &generator)) : nil,
-                    limit: Int.random(in: 0..<4, using: &generator) == 0
-                        ? Double.random(in: 0...1.5, using: &generator) : nil)
+                        ? .seconds(Double.random(in: 0...9, using: &generator)) : nil)
             }
             let strategy = ShareStrategy.allCases.randomElement(using: &generator) ?? .weighted
             check(candidates, strategy)

@@ -47,6 +47,16 @@ import Testing
             let contest = try await rows(
                 queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice,fixed:1")
             #expect(contest.count >= 2)
+            // It is the deployment's own rule that is tried, unless another is named.
+            let own = try await rows(
+                queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice",
+                "--cold-start", "0.5")
+            let same = try await rows(
+                queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice",
+                "--cold-start", "0.5", "--rule", "max_workers=3 objective=20s", "--slots", "4")
+            #expect(own.map(\.worker_seconds) == same.map(\.worker_seconds) && own.count == 1)
+            let lost = try await queue.sluice(["simulate", "azure-code", "--deployment", "echo-1"])
+            #expect(lost.status == 64 && lost.errors.contains("--deployment goes with --from-history."))
             let unknown = try await queue.sluice(["plan", "scale", "nobody", "--rule", "max_workers=1"])
             #expect(unknown.status == 64 && unknown.errors.contains("There is no deployment nobody."))
             let wrong = try await queue.sluice(["plan", "scale", "echo-1", "--rule", "workers=1"])

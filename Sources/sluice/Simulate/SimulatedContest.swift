@@ -14,8 +14,8 @@ struct SimulatedContest {
     private(set) var table = TextTable([
         .init("POLICY", key: "policy", canShrink: true), .init("IN TIME", key: "attainment"),
         .init("WORKER-S", key: "worker_seconds"), .init("PER WORK", key: "cost_ratio"),
-        .init("STARTS", key: "starts"), .init("P50", key: "wait_p50"), .init("P95", key: "wait_p95"),
-        .init("P99", key: "wait_p99"),
+        .init("STARTS", key: "starts"), .init("MEAN WAIT", key: "wait_mean"), .init("P50", key: "wait_p50"),
+        .init("P95", key: "wait_p95"), .init("P99", key: "wait_p99"),
     ])
     private var attainment: Double?
 
@@ -83,7 +83,8 @@ struct SimulatedContest {
         table.append([
             .text(name), .number(report.attainment * 100, decimals: 2), .number(report.workerSeconds, decimals: 0),
             .number(report.costRatio, decimals: 2), .count(Int64(report.starts)),
-            .number(report.wait(quantile: 0.5), decimals: 1), .number(report.wait(quantile: 0.95), decimals: 1),
+            .number(report.meanWait, decimals: 1), .number(report.wait(quantile: 0.5), decimals: 1),
+            .number(report.wait(quantile: 0.95), decimals: 1),
             .number(report.wait(quantile: 0.99), decimals: 1),
         ])
     }

@@ -12,6 +12,7 @@ import Testing
         var policy: String?
         var attainment: Double?
         var worker_seconds: Double?
+        var money: Double?
     }
 
     private func rows(_ queue: RunningQueue, _ arguments: String...) async throws -> [Row] {
@@ -55,6 +56,13 @@ import Testing
                 queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice",
                 "--cold-start", "0.5", "--rule", "max_workers=3 objective=20s", "--slots", "4")
             #expect(own.map(\.worker_seconds) == same.map(\.worker_seconds) && own.count == 1)
+            #expect(own.map(\.money) == [nil])
+            let priced = try await rows(
+                queue, "plan", "scale", "echo-1", "--rule", "price_per_hour=36 money_per_hour=1", "--cold-start", "0.5")
+            // A hundredth for a worker's second; for one an hour a hundred seconds.
+            #expect(
+                priced.count == 2
+                    && priced.allSatisfy { (($0.money ?? -1) - ($0.worker_seconds ?? 0) / 100).magnitude < 0.02 })
             let lost = try await queue.sluice(["simulate", "azure-code", "--deployment", "echo-1"])
             #expect(lost.status == 64 && lost.errors.contains("--deployment goes with --from-history."))
             let unknown = try await queue.sluice(["plan", "scale", "nobody", "--rule", "max_workers=1"])

@@ -20,12 +20,17 @@ struct FleetOptions: ParsableArguments {
     var startFailures = 0.0
     @Option(help: "Jobs a worker runs at a time. Of a deployment: its slots; else 1.")
     var slots: Int?
+    @Option(help: "What a worker costs in an hour, to see what each would have cost. Of a rule with a price: that.")
+    var pricePerHour: Double?
     @Option(help: "The seed of start times, failures and jobs drawn from rates.")
     var seed: UInt64 = 1
 
     func validate() throws {
         guard 0.001...86_400 ~= coldStart?.seconds ?? 30, 0...3 ~= coldStartSigma ?? 0 else {
             throw ValidationError("A start takes 0.001 to 86,400 seconds, with a sigma of 0 to 3.")
+        }
+        guard (pricePerHour ?? 1) > 0, (pricePerHour ?? 1) <= 1e9 else {
+            throw ValidationError("--price-per-hour is above 0, at most 1e9.")
         }
         guard 0..<1 ~= startFailures else { throw ValidationError("--start-failures is 0 to below 1.") }
         guard 1...ScalingRule.slotLimit ~= slots ?? 1 else {

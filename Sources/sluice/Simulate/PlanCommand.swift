@@ -44,22 +44,27 @@ struct PlanScaleCommand: SluiceCommand {
         try proposed.change(words: rule)
         let trace = try await QueueHistory.trace(
             session.connection, seconds: (history?.value ?? .seconds(86_400)).seconds, deployment: deployment)
-        var table = TextTable([
+        let price = fleet.pricePerHour ?? proposed.pricePerHour
+        var columns: [TextTable.Column] = [
             .init("RULE", key: "rule"), .init("IN TIME", key: "attainment"), .init("WAITED LONGER", key: "late"),
             .init("WORKER-S", key: "worker_seconds"), .init("STARTS", key: "starts"), .init("P50", key: "wait_p50"),
             .init("P95", key: "wait_p95"), .init("P99", key: "wait_p99"),
-        ])
+        ]
+        if price != nil { columns.append(.init("MONEY", key: "money")) }
+        var table = TextTable(columns)
         // Both are judged by the proposed objective.
         let setting = fleet.setting(objective: proposed.objective ?? 30, of: inForce)
         for (name, rule) in [("today", today), ("proposed", proposed)] {
             let report = SimulatedFleet.run(trace, AutoscalerPolicy(rule: rule, epoch: trace.epoch), setting)
             let late = Double(report.jobs) * (1 - report.attainment)
-            table.append([
+            var row: [Cell] = [
                 .text(name), .number(report.attainment * 100, decimals: 2), .count(Int64(late.rounded())),
                 .number(report.workerSeconds, decimals: 0), .count(Int64(report.starts)),
                 .number(report.wait(quantile: 0.5), decimals: 1), .number(report.wait(quantile: 0.95), decimals: 1),
                 .number(report.wait(quantile: 0.99), decimals: 1),
-            ])
+            ]
+            if let price { row.append(.number(report.workerSeconds / 3600 * price, decimals: 2)) }
+            table.append(row)
         }
         console.note(
             "\(trace.name): \(HumanFormat.count(Int64(trace.arrivals.count))) jobs; in time is within "

@@ -73,7 +73,7 @@ struct SimulateCommand: SluiceCommand {
         if let objective { rule.scaler = .queueDelay(objective: .seconds(objective.seconds)) }
         try rule.change(words: self.rule)
         let setting = fleet.setting(objective: objective?.seconds ?? rule.objective ?? 30, of: deployment)
-        var contest = SimulatedContest(trace, setting, rule)
+        var contest = SimulatedContest(trace, setting, rule, pricePerHour: fleet.pricePerHour ?? rule.pricePerHour)
         for name in policy.split(separator: ",") { try contest.run(String(name), isDrawn: svg != nil) }
         if let svg, let chart = contest.chart {
             do {

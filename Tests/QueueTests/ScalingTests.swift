@@ -223,6 +223,32 @@ import Testing
         #expect(starts == "test 1 1 true")
     }
 
+    @Test(.database(migrated: true)) func `a job for later arrives when it is due`() async throws {
+        let corner = try await Corner.open()
+        _ = try await corner.queue.perform(
+            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)),
+            why: nil)
+        let epoch = try await corner.queue.leadFleet(as: "one")
+        func look(_ last: ScalingLook?) async throws -> ScalingLook {
+            try #require(
+                try await corner.queue.scalingLook(epoch: epoch, since: last?.taken, after: last?.lastJob).first)
+        }
+        let idle = try await look(nil)
+        for _ in 0..<3 { try await corner.enqueue { $0.runAt = .infinity } }
+        try await corner.enqueue(1)
+        let later = try await look(idle)
+        #expect(later.arrivals == 1 && later.waitingCounts.reduce(0, +) == 1, "three are for later: \(later)")
+        try await corner.connection.execute(
+            script: """
+                update sluice.job set run_at = clock_timestamp() where run_at is not null;
+                update sluice.scheduled set due_at = clock_timestamp();
+                """)
+        #expect(try await corner.queue.promote(from: nil, limit: 10).promoted == 3)
+        let due = try await look(later)
+        #expect(due.arrivals == 3 && due.waitingCounts.reduce(0, +) == 4, "\(due)")
+        #expect(try await look(due).arrivals == 0, "and only then")
+    }
+
     @Test(.database(migrated: true)) func `what waits for a model is divided between those that may claim it`()
         async throws
     {

@@ -31,6 +31,7 @@ package enum SQLFiles {
             version: 16, name: "0016_deployment_limits", sql: PackageResources._016_deployment_limits_sql),
         Migration(version: 17, name: "0017_fallbacks", sql: PackageResources._017_fallbacks_sql),
         Migration(version: 18, name: "0018_hedges", sql: PackageResources._018_hedges_sql),
+        Migration(version: 19, name: "0019_scaling_money", sql: PackageResources._019_scaling_money_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

@@ -121,15 +121,18 @@ package struct ScalingShape: Shape {
 
     private static func againstFixed(_ one: Case) -> Measurement {
         let fixed = Rivals.bestFixed(one.trace, one.setting, attainment: one.report.attainment)
-        let bound = ClairvoyantBound(one.trace, start: one.setting.coldStart.median)
+        let bound = ClairvoyantBound(
+            one.trace, start: one.setting.coldStart.median, objective: one.setting.objective)
         var figures = figures(one.report)
         figures["fixed_cost_ratio"] = fixed?.report.costRatio
         figures["clairvoyant_zero_wait"] = bound.zeroWait / one.report.work
+        figures["clairvoyant_in_time"] = bound.inTime / one.report.work
         return Measurement(
             name, "\(one.title): against the best fixed size",
             "\(text(one.report)); "
                 + (fixed.map { "\($0.workers) workers always: \(text($0.report))" } ?? "no fixed size reaches it")
-                + "; clairvoyant without waits \(number(bound.zeroWait / one.report.work))",
+                + "; clairvoyant without waits \(number(bound.zeroWait / one.report.work)), "
+                + "in time not below \(number(bound.inTime / one.report.work))",
             target: "no more than 110% of its cost",
             isMet: fixed.map { one.report.costRatio <= fixedSlack * $0.report.costRatio } ?? true, figures: figures)
     }

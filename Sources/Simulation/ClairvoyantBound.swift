@@ -6,12 +6,12 @@ package struct ClairvoyantBound: Sendable, Hashable {
     /// keeping a worker and starting another (Lu and Chen; the most recently busy worker is used again). With more slots it
     /// is a lower bound, because jobs are taken to move between workers at no cost.
     package let zeroWait: Double
-    /// Worker-seconds nobody can go below, however long jobs may wait: all work on full workers, and one start. Sound,
-    /// but not tight: it knows neither peaks nor the objective.
-    package let anyWait: Double
+    /// Worker-seconds below which nobody starts every job within the objective (`SlackBound`), nor does the work with one
+    /// start. Without an objective that is `zeroWait`.
+    package let inTime: Double
 
-    /// The bounds of a trace when each start takes `start` seconds.
-    package init(_ trace: Trace, start: Double, slots: Int = 1) {
+    /// The bounds of a trace when each start takes `start` seconds and jobs may wait `objective` seconds.
+    package init(_ trace: Trace, start: Double, objective: Double, slots: Int = 1) {
         var changes: [(time: Double, isArrival: Bool)] = []
         changes.reserveCapacity(2 * trace.arrivals.count)
         for (arrival, service) in zip(trace.arrivals, trace.services) {
@@ -43,6 +43,11 @@ package struct ClairvoyantBound: Sendable, Hashable {
             }
         }
         zeroWait = cost
-        anyWait = trace.arrivals.isEmpty ? 0 : trace.work / Double(slots) + start
+        if trace.arrivals.isEmpty || objective <= 0 {
+            inTime = cost
+        } else {
+            let slack = start > 0 ? SlackBound(trace, start: start, objective: objective, slots: slots).value() : 0
+            inTime = max(trace.work / Double(slots) + start, slack)
+        }
     }
 }

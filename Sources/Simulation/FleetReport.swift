@@ -47,6 +47,11 @@ package struct FleetReport: Sendable {
     /// Worker-seconds for each second of work.
     package var costRatio: Double { work > 0 ? workerSeconds / work : 0 }
 
+    /// The mean wait of the served jobs, in seconds.
+    package var meanWait: Double {
+        waits.isEmpty ? 0 : waits.reduce(0) { $0 + Double($1) } / Double(waits.count)
+    }
+
     /// The wait that a `share` (0 to 1) of the served jobs did not exceed.
     package func wait(quantile share: Double) -> Double {
         guard !waits.isEmpty else { return 0 }

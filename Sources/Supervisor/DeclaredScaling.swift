@@ -47,6 +47,8 @@ package struct DeclaredScaling: Sendable, Hashable {
         rule.memoryPerWorker = row.memory_per_worker
         rule.priority = row.priority
         rule.budget = row.budget
+        rule.pricePerHour = row.price_per_hour
+        rule.moneyPerHour = row.money_per_hour
         rule.batchScales = row.batch_scales
         rule.attainment = row.attainment
         rule.missPrice = row.miss_price
@@ -86,6 +88,8 @@ package struct DeclaredScaling: Sendable, Hashable {
         var memory_per_worker: Int?
         var priority: Int
         var budget: Double?
+        var price_per_hour: Double?
+        var money_per_hour: Double?
         var batch_scales: Bool
         var attainment: Double
         var miss_price: Double

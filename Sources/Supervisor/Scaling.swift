@@ -13,7 +13,7 @@ struct Scaling: Sendable {
     private static let queryInterval = Duration.seconds(5)
 
     /// Waiting jobs that `sluice.scaling_look` counts by itself.
-    private static let countLimit: Int32 = 5_000
+    private static let countLimit: Int32 = 1_000
     /// How old the count of all waiting jobs may be.
     private static let depthAge = Duration.seconds(10)
 

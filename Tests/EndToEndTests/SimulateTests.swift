@@ -12,6 +12,7 @@ import Testing
         var policy: String?
         var attainment: Double?
         var worker_seconds: Double?
+        var money: Double?
     }
 
     private func rows(_ queue: RunningQueue, _ arguments: String...) async throws -> [Row] {
@@ -47,6 +48,23 @@ import Testing
             let contest = try await rows(
                 queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice,fixed:1")
             #expect(contest.count >= 2)
+            // It is the deployment's own rule that is tried, unless another is named.
+            let own = try await rows(
+                queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice",
+                "--cold-start", "0.5")
+            let same = try await rows(
+                queue, "simulate", "--from-history", "1h", "--deployment", "echo-1", "--policy", "sluice",
+                "--cold-start", "0.5", "--rule", "max_workers=3 objective=20s", "--slots", "4")
+            #expect(own.map(\.worker_seconds) == same.map(\.worker_seconds) && own.count == 1)
+            #expect(own.map(\.money) == [nil])
+            let priced = try await rows(
+                queue, "plan", "scale", "echo-1", "--rule", "price_per_hour=36 money_per_hour=1", "--cold-start", "0.5")
+            // A hundredth for a worker's second; for one an hour a hundred seconds.
+            #expect(
+                priced.count == 2
+                    && priced.allSatisfy { (($0.money ?? -1) - ($0.worker_seconds ?? 0) / 100).magnitude < 0.02 })
+            let lost = try await queue.sluice(["simulate", "azure-code", "--deployment", "echo-1"])
+            #expect(lost.status == 64 && lost.errors.contains("--deployment goes with --from-history."))
             let unknown = try await queue.sluice(["plan", "scale", "nobody", "--rule", "max_workers=1"])
             #expect(unknown.status == 64 && unknown.errors.contains("There is no deployment nobody."))
             let wrong = try await queue.sluice(["plan", "scale", "echo-1", "--rule", "workers=1"])

@@ -149,13 +149,18 @@ struct FleetPlanTests {
             models:
               chat:
                 deployments:
-                  a: {scaling: {min_workers: 0, max_workers: 6, idle_timeout_ms: null, budget: null}}
+                  a:
+                    scaling:
+                      {min_workers: 0, max_workers: 6, idle_timeout_ms: null, budget: null, price_per_hour: 2.5,
+                       money_per_hour: 10}
                   b: {scaling: {workersMin: 1, scalerType: REQUEST_COUNT, scalerValue: 3}}
             """)
         let plan = try FleetPlan(from: current, to: declared)
         #expect(
             plan.steps == [
-                .setScaling(deployment: "a", #"{"idle_timeout_ms": null, "max_workers": 6}"#),
+                .setScaling(
+                    deployment: "a",
+                    #"{"idle_timeout_ms": null, "max_workers": 6, "money_per_hour": 10, "price_per_hour": 2.5}"#),
                 .setScaling(deployment: "b", #"{"min_workers": 1, "per_worker": 3, "scaler": "request_count"}"#),
             ])
         #expect(plan.changes.first?.sentence == "deployment a: scaling.idle_timeout_ms 5000 → null")

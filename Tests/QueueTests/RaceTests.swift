@@ -140,6 +140,10 @@ struct RaceTests {
 
     @Test(.database(migrated: true)) func `a status is always true enough`() async throws {
         try await race(
+            prepare: { corner, _, _ async throws in
+                // More are retried here than the budget of a model allows: one that is spent would back off.
+                try await corner.connection.execute(script: "delete from sluice.retry_budget")
+            },
             { corner, worker, id async throws in
                 for job in try await corner.claim(worker) {
                     try await corner.finish(worker, job, .retried)
@@ -152,7 +156,7 @@ struct RaceTests {
                 var seen: [JobState] = []
                 while seen.last != .succeeded {
                     let state = try await corner.state(id)
-                    #expect([.queued, .running, .succeeded].contains(state))
+                    try #require([.queued, .running, .succeeded].contains(state))
                     seen.append(state)
                 }
             },

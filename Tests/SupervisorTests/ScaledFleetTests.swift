@@ -48,6 +48,17 @@ struct ScaledFleetTests {
         #expect(look(waiting: 5).map(\.workers) == [3])
     }
 
+    @Test mutating func `money for an hour ends with the workers it pays, and the reason says so`() {
+        let priced = Self.rule.replacing(
+            "\"budget\": null", with: "\"budget\": null, \"price_per_hour\": 60, \"money_per_hour\": 2")
+        #expect(fleet.declare([deployment(priced)]) == [])
+        // Two for an hour of 60 each: 120 worker-seconds, two workers for the next minute.
+        let orders = look(waiting: 8)
+        #expect(orders.map(\.workers) == [2] && orders[0].cause == "budget")
+        #expect(orders[0].reason.hasSuffix("the budget of the hour is used up: 0.0 of 2.0 were spent"), "\(orders[0])")
+        #expect(orders[0].inputs.contains("\"money_per_hour\": 2"), "\(orders[0].inputs)")
+    }
+
     @Test mutating func `a rule that changes is obeyed at the next look, one that cannot be read is said`() {
         #expect(fleet.declare([deployment()]) == [])
         #expect(look(waiting: 8).map(\.workers) == [4])

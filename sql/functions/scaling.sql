@@ -62,7 +62,7 @@ end $$;
 comment on function sluice.check_schedule(jsonb) is 'SL003 with one sentence for the first thing that is wrong with a schedule.';
 
 create or replace function sluice.plain_scaling(p_rule jsonb) returns jsonb language plpgsql as $$
--- RunPod's names, with RunPod's meaning.
+-- RunPod's names. Its QUEUE_DELAY asks for a worker when a request has waited so long; here that is when it is to begin.
 declare
     v_rule jsonb := p_rule - array['workersMin', 'workersMax', 'scalerType', 'scalerValue', 'idleTimeout'];
     v_type text := upper(p_rule ->> 'scalerType');
@@ -88,7 +88,7 @@ begin
     return v_rule;
 end $$;
 comment on function sluice.plain_scaling(jsonb) is
-    'A rule without RunPod''s names: workersMin, workersMax, scalerType, scalerValue (seconds for QUEUE_DELAY, jobs for REQUEST_COUNT) and idleTimeout (seconds) as the words they mean.';
+    'A rule without RunPod''s names: workersMin, workersMax, scalerType, scalerValue (seconds for QUEUE_DELAY, jobs for REQUEST_COUNT) and idleTimeout (seconds) as the words they mean. QUEUE_DELAY is stricter than RunPod''s, which asks for a worker only after scalerValue: here it is the objective, the start included.';
 
 create or replace function sluice.set_scaling(deployment text, rule jsonb, why text default null) returns text language plpgsql as $$
 #variable_conflict use_column
@@ -101,7 +101,8 @@ declare
     v_value jsonb;
     v_low numeric;
     v_high numeric;
-    v_known text := 'min_workers, max_workers, scaler, objective_ms, per_worker, utilization, query, query_timeout_ms, schedule, up_stabilisation_ms, down_stabilisation_ms, idle_timeout_ms, memory_per_worker, priority, budget, batch_scales, attainment, miss_price, forecast, spread, host_labels, preload';
+    v_decimal text[] := '{per_worker, utilization, budget, price_per_hour, money_per_hour, attainment, miss_price}';
+    v_known text := 'min_workers, max_workers, scaler, objective_ms, per_worker, utilization, query, query_timeout_ms, schedule, up_stabilisation_ms, down_stabilisation_ms, idle_timeout_ms, memory_per_worker, priority, budget, price_per_hour, money_per_hour, batch_scales, attainment, miss_price, forecast, spread, host_labels, preload';
 begin
     if jsonb_typeof(rule) is distinct from 'object' then
         raise exception using errcode = 'SL003', message = 'Give the rule as an object, such as {"min_workers": 0, "max_workers": 4}.';
@@ -116,16 +117,16 @@ begin
         from (values ('min_workers', 0, 1000), ('max_workers', 0, 1000), ('objective_ms', 0, 86400000), ('query_timeout_ms', 10, 10000),
             ('up_stabilisation_ms', 0, 86400000), ('down_stabilisation_ms', 0, 86400000), ('idle_timeout_ms', 0, 86400000),
             ('memory_per_worker', 1, 1e15), ('priority', -1000, 1000), ('per_worker', 0.000001, 1e9), ('utilization', 0.01, 1),
-            ('budget', 0.001, 1e9), ('attainment', 0.01, 1), ('miss_price', 0, 1e9)) b(name, low, high) where b.name = v_key;
+            ('budget', 0.001, 1e9), ('price_per_hour', 0.000001, 1e9), ('money_per_hour', 0.000001, 1e9), ('attainment', 0.01, 1), ('miss_price', 0, 1e9)) b(name, low, high) where b.name = v_key;
         if found then
             if jsonb_typeof(v_value) <> 'number' then
                 raise exception using errcode = 'SL003', message = format('"%s" is a number.', v_key);
             end if;
             if v_value::text::numeric not between v_low and v_high
-                or v_key not in ('per_worker', 'utilization', 'budget', 'attainment', 'miss_price')
+                or v_key <> all (v_decimal)
                     and v_value::text::numeric <> trunc(v_value::text::numeric) then
                 raise exception using errcode = 'SL003', message = format('"%s" is %s to %s%s.', v_key, v_low, v_high,
-                    case when v_key in ('per_worker', 'utilization', 'budget', 'attainment', 'miss_price') then '' else ', a whole number' end);
+                    case when v_key = any (v_decimal) then '' else ', a whole number' end);
             end if;
         elsif v_key in ('batch_scales', 'forecast', 'preload') and jsonb_typeof(v_value) <> 'boolean' then
             raise exception using errcode = 'SL003', message = format('"%s" is true or false.', v_key);
@@ -151,6 +152,9 @@ begin
     if v_after ->> 'scaler' = 'sql' and not v_after ? 'query' then
         raise exception using errcode = 'SL003', message = 'The scaler sql needs a query.';
     end if;
+    if v_after ? 'money_per_hour' and not v_after ? 'price_per_hour' then
+        raise exception using errcode = 'SL003', message = 'money_per_hour needs price_per_hour, what a worker costs in an hour.';
+    end if;
     if v_after ->> 'scaler' = 'schedule' and coalesce(v_after -> 'schedule', '[]') = '[]' then
         raise exception using errcode = 'SL003', message = 'The scaler schedule needs a schedule.';
     end if;
@@ -170,18 +174,20 @@ begin
         else format('"%s": a fixed number of %s workers.', v_deployment.name, v_deployment.workers) end);
 end $$;
 comment on function sluice.set_scaling(text, jsonb, text) is
-    'Changes how many workers a deployment may have and what their number follows; what is not named stays, null is the default again. min_workers and max_workers (null: a fixed number, that of the deployment), scaler (queue_delay), objective_ms (30000), per_worker (1), utilization (0.7), query, query_timeout_ms (1000), schedule, up_stabilisation_ms (0), down_stabilisation_ms (0), idle_timeout_ms (learned), memory_per_worker in bytes (not counted), priority (0), budget in worker-seconds an hour (unbounded), batch_scales (true), attainment (0.995), miss_price in worker-seconds (1800), forecast (true), spread (spread), host_labels ({}), preload (false). RunPod''s workersMin, workersMax, scalerType, scalerValue and idleTimeout are taken for what they mean.';
+    'Changes how many workers a deployment may have and what their number follows; what is not named stays, null is the default again. min_workers and max_workers (null: a fixed number, that of the deployment), scaler (queue_delay), objective_ms (30000), per_worker (1), utilization (0.7), query, query_timeout_ms (1000), schedule, up_stabilisation_ms (0), down_stabilisation_ms (0), idle_timeout_ms (learned), memory_per_worker in bytes (not counted), priority (0), budget in worker-seconds an hour (unbounded), price_per_hour of a worker and money_per_hour for all of them (unbounded), batch_scales (true), attainment (0.995), miss_price in worker-seconds (1800), forecast (true), spread (spread), host_labels ({}), preload (false). RunPod''s workersMin, workersMax, scalerType, scalerValue and idleTimeout are taken for what they mean.';
 
 -- Parameters were added, which "or replace" takes for another function.
 drop function if exists sluice.scale(text, int);
 drop function if exists sluice.scale(text, int, text);
+drop function if exists sluice.scale(text, int, text, int, int, int, text, interval, double precision, double precision, text, interval, jsonb, interval, interval, interval, bigint, int, double precision, boolean, double precision, double precision, boolean, text, jsonb, boolean, text[], int, int, text, double precision, double precision, jsonb);
 create or replace function sluice.scale(
     deployment text, workers int default null, why text default null, min_workers int default null, max_workers int default null,
     slots int default null, scaler text default null, objective interval default null, per_worker double precision default null,
     utilization double precision default null, query text default null, query_timeout interval default null,
     schedule jsonb default null, up_stabilisation interval default null, down_stabilisation interval default null,
     idle_timeout interval default null, memory_per_worker bigint default null, priority int default null,
-    budget double precision default null, batch_scales boolean default null, attainment double precision default null,
+    budget double precision default null, price_per_hour double precision default null,
+    money_per_hour double precision default null, batch_scales boolean default null, attainment double precision default null,
     miss_price double precision default null, forecast boolean default null, spread text default null,
     host_labels jsonb default null, preload boolean default null, defaults text[] default '{}', workersmin int default null, workersmax int default null,
     scalertype text default null, scalervalue double precision default null, idletimeout double precision default null, rule jsonb default null)
@@ -198,7 +204,7 @@ begin
             'up_stabilisation_ms', round(extract(epoch from up_stabilisation) * 1000),
             'down_stabilisation_ms', round(extract(epoch from down_stabilisation) * 1000),
             'idle_timeout_ms', round(extract(epoch from idle_timeout) * 1000), 'memory_per_worker', memory_per_worker,
-            'priority', priority, 'budget', budget, 'batch_scales', batch_scales, 'attainment', attainment,
+            'priority', priority, 'budget', budget, 'price_per_hour', price_per_hour, 'money_per_hour', money_per_hour, 'batch_scales', batch_scales, 'attainment', attainment,
             'miss_price', miss_price, 'forecast', forecast, 'spread', spread, 'host_labels', host_labels, 'preload', preload,
             'workersMin', workersmin, 'workersMax', workersmax, 'scalerType', scalertype, 'scalerValue', scalervalue,
             'idleTimeout', idletimeout))

@@ -12,10 +12,10 @@ create or replace function sluice.scaling_look(p_epoch bigint, p_since_ms bigint
 returns table (deployment_id int, arrivals int, ages_ms bigint[], counts int[], waiting_batch int, running int, ready int, busy int,
     starting_ms bigint[], starts_ms bigint[], starts_failed int, runs_ms bigint[], started_in_time int, started_late int,
     taken_ms bigint, last_job bigint) language plpgsql
-set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 #variable_conflict use_column
--- Cheap whatever waits: of each model and priority the first 256 in the order of claims are looked at one by one, and if there
--- are more they are counted up to 5,000; beyond that what sluice.queue_depths last counted stands for them.
+-- Cheap whatever waits: of each model and priority the first 128 in the order of claims are looked at one by one, and if there
+-- are more they are counted up to 1,000; beyond that what sluice.queue_depths last counted stands for them.
 declare
     v_now timestamptz := clock_timestamp();
     v_since timestamptz := coalesce(to_timestamp(p_since_ms / 1000.0), clock_timestamp() - interval '10 minutes');
@@ -27,6 +27,7 @@ declare
     v_ages bigint[];
     v_owners int[];
     v_batch boolean[];
+    v_due boolean[];
     v_more int[];
     v_more_young bigint[];
     v_more_old bigint[];
@@ -37,10 +38,12 @@ declare
 begin
     perform sluice.check_epoch(p_epoch);
     -- New jobs: by id, at most 5,000 of them one by one. One that commits after a younger one was seen is not counted as an
-    -- arrival; it is seen waiting.
-    select jsonb_object_agg(n.model_id || ' ' || n.is_batch, n.jobs), coalesce(sum(n.jobs), 0) into v_new, v_scale
-    from (select j.model_id, j.priority >= 3 as is_batch, count(*) as jobs
-        from (select j.model_id, j.priority from sluice.job j where j.id > v_after and j.id <= v_last order by j.id limit 5000) j
+    -- arrival; it is seen waiting. One for a later time arrives then: of those that fell due since the last look, the ones that
+    -- are seen waiting, running or ended are counted.
+    select jsonb_object_agg(n.model_id || ' ' || n.is_batch, n.jobs), coalesce(sum(n.seen), 0) into v_new, v_scale
+    from (select j.model_id, j.priority >= 3 as is_batch, count(*) as seen,
+            count(*) filter (where j.run_at is null or j.run_at <= v_now) as jobs
+        from (select j.model_id, j.priority, j.run_at from sluice.job j where j.id > v_after and j.id <= v_last order by j.id limit 5000) j
         group by 1, 2) n;
     v_scale := case when v_scale >= 5000 then (v_last - v_after) / v_scale else 1 end;
 
@@ -54,35 +57,38 @@ begin
             select l.level, x.id, x.bucket from generate_series(0, 4) l(level)
             cross join lateral (
                 select r.id, r.bucket from sluice.ready r where r.model_id = v_model and r.priority = l.level::smallint
-                order by r.key, r.id limit 256) x
+                order by r.key, r.id limit 128) x
             union all
             select u.priority, u.id, null from (select u.priority, u.id from sluice.suspect u where u.model_id = v_model order by u.id limit 100) u
-        ), a as (
+        ), c as materialized (
+            select d.id, d.share + d.lanes as share from sluice.deployment d
+            where d.model_id = v_model and not d.paused and d.share <> '{}' order by d.id
+        ), a as materialized (
             select h.level, h.id, (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint as age,
                 -- Where several may claim it, each counts its part.
-                (select array_agg(d.id order by d.id) from sluice.deployment d where d.model_id = v_model and not d.paused
-                    and d.share <> '{}' and (h.bucket is null or (d.share + d.lanes) @> h.bucket::int)) as owners
-            from h join sluice.job j on j.id = h.id
+                (select (array_agg(c.id))[1 + h.id % count(*)] from c where h.bucket is null or c.share @> h.bucket::int) as owner,
+                j.run_at > v_since and j.run_at <= v_now and j.id <= v_after as fell_due
+            from h join sluice.job j on j.id = h.id order by age desc
         )
-        select array_agg(a.id order by a.age desc), array_agg(greatest(a.age, 0) order by a.age desc),
-            array_agg(a.owners[1 + a.id % cardinality(a.owners)] order by a.age desc), array_agg(a.level >= 3 order by a.age desc)
-        into v_ids, v_ages, v_owners, v_batch from a;
+        select array_agg(a.id), array_agg(greatest(a.age, 0)), array_agg(a.owner), array_agg(a.level >= 3),
+            array_agg(coalesce(a.fell_due, false))
+        into v_ids, v_ages, v_owners, v_batch, v_due from a;
         for v_level in 0..4 loop
             select count(*) into v_count from (select from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
-                order by r.key, r.id limit 5000) c;
-            continue when v_count <= 256;
-            if v_count = 5000 then
+                order by r.key, r.id limit 1000) c;
+            continue when v_count <= 128;
+            if v_count = 1000 then
                 select greatest(v_count, least(coalesce(sum(q.waiting), 0), 1000000000))::int into v_count
                 from sluice.measured_depth q where q.model_id = v_model and q.priority = v_level;
             end if;
-            v_more[v_level + 1] := v_count - 256;
+            v_more[v_level + 1] := v_count - 128;
             select (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint into v_age
             from (select r.id from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
                 order by r.key desc, r.id desc limit 1) r join sluice.job j on j.id = r.id;
             v_more_young[v_level + 1] := v_age;
             select (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint into v_age
             from (select r.id from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
-                order by r.key, r.id offset 255 limit 1) r join sluice.job j on j.id = r.id;
+                order by r.key, r.id offset 127 limit 1) r join sluice.job j on j.id = r.id;
             v_more_old[v_level + 1] := v_age;
         end loop;
 
@@ -120,12 +126,16 @@ begin
                 select w.deployment_id, l.started_at, null, l.id, l.attempt from sluice.running l join w on w.id = l.worker_id
                 where l.started_at > v_since
             ), b as (
-                select t.deployment_id, (extract(epoch from t.started_at - coalesce(j.run_at, j.created_at)) * 1000) as wait_ms, j.priority
+                select t.deployment_id, (extract(epoch from t.started_at - coalesce(j.run_at, j.created_at)) * 1000) as wait_ms, j.priority,
+                    coalesce(j.run_at > v_since and j.id <= v_after, false) as fell_due
                 from t join sluice.job j on j.id = t.id where t.started_at > v_since and t.attempt = 1
             )
             select d.id,
                 round((coalesce((v_new ->> (v_model || ' false'))::double precision, 0)
-                    + case when d.batch_scales then coalesce((v_new ->> (v_model || ' true'))::double precision, 0) else 0 end) * v_scale * d.part)::int,
+                    + case when d.batch_scales then coalesce((v_new ->> (v_model || ' true'))::double precision, 0) else 0 end) * v_scale * d.part)::int
+                    + (select count(*) from unnest(v_owners, v_batch, v_due) u(owner, is_batch, fell_due)
+                        where u.fell_due and u.owner = d.id and (d.batch_scales or not u.is_batch))::int
+                    + (select count(*) from b where b.fell_due and b.deployment_id = d.id and (d.batch_scales or b.priority < 3))::int,
                 coalesce((select array_agg(g.age order by g.age desc) from g where g.id = d.id and (d.batch_scales or not g.is_batch)
                     and ceil(g.jobs) > 0), '{}'),
                 coalesce((select array_agg(ceil(g.jobs)::int order by g.age desc) from g where g.id = d.id and (d.batch_scales or not g.is_batch)

@@ -118,6 +118,9 @@ package struct Autoscaler: Sendable {
         let workers = observation.ready + observation.starting.count
         age += elapsed
         budget.spend(Double(workers) * elapsed, at: now)
+        figures.spent = budget.spent
+        figures.spentMoney = rule.money(budget.spent)
+        figures.moneyPerHour = rule.moneyPerHour
         learn(observation, elapsed: elapsed, at: now)
         watch.look(at: now, arrivals: observation.arrivals)
         figures.isAnomalous = watch.isAnomalous
@@ -227,7 +230,7 @@ package struct Autoscaler: Sendable {
             next = min(max(next, bounds.lowerBound), bounds.upperBound)
             cause = rule.schedule.isEmpty ? .bounds : .schedule
         }
-        if let budget = rule.budget {
+        if let budget = rule.workerSecondsPerHour {
             let limit = max(bounds.lowerBound, self.budget.limit(budget))
             if next > limit { (next, cause) = (limit, .budget) }
         }

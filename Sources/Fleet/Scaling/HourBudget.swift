@@ -17,8 +17,11 @@ struct HourBudget: Sendable {
 
     private static func index(_ minute: Int) -> Int { (minute % 60 + 60) % 60 }
 
+    /// Worker-seconds of the last sixty minutes, the running one among them.
+    var spent: Double { minutes.reduce(0, +) }
+
     /// The most workers that may be had for the next minute.
     func limit(_ budget: Double) -> Int {
-        Int(min(max(0, (budget - minutes.reduce(0, +)) / 60), Double(ScalingRule.workerLimit)))
+        Int(min(max(0, (budget - spent) / 60), Double(ScalingRule.workerLimit)))
     }
 }

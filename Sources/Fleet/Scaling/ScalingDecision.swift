@@ -85,18 +85,27 @@ package struct ScalingFigures: Sendable, Hashable {
     package var missPrice = 0.0
     /// Whether arrivals are far from anything seen.
     package var isAnomalous = false
+    /// Worker-seconds of the last hour, and what they cost where a worker has a price.
+    package var spent = 0.0
+    package var spentMoney: Double?
+    /// What the hour may cost.
+    package var moneyPerHour: Double?
     /// The operator's number.
     package var query: Double?
 
     /// By name.
     package var list: [(name: String, value: Double)] {
-        [
+        var list = [
             ("before", Double(before)), ("ready", Double(ready)), ("starting", Double(starting)),
             ("running", Double(running)), ("waiting", Double(waiting)), ("oldest_wait", oldestWait),
             ("late", Double(late)), ("run_time", runTime), ("start_time", startTime), ("objective", objective),
             ("occupancy", Double(occupancy)), ("held", Double(held)), ("forecast", Double(forecast)),
-            ("miss_price", missPrice), ("anomalous", isAnomalous ? 1 : 0),
-        ] + (query.map { [("query", $0)] } ?? [])
+            ("miss_price", missPrice), ("anomalous", isAnomalous ? 1 : 0), ("spent", spent),
+        ]
+        for (name, value) in [("spent_money", spentMoney), ("money_per_hour", moneyPerHour), ("query", query)] {
+            if let value { list.append((name, value)) }
+        }
+        return list
     }
 }
 
@@ -123,8 +132,13 @@ extension ScalingCause {
         case .idle: "idle for longer than another start would cost"
         case .bounds: "a bound of the rule"
         case .schedule: "the window of the schedule that is open"
-        case .budget: "the budget of the hour is used up"
+        case .budget: "the budget of the hour is used up\(money(figures))"
         case .startsFail: "starts fail; the next is tried after a pause"
         }
+    }
+
+    private func money(_ figures: ScalingFigures) -> String {
+        guard let spent = figures.spentMoney, let most = figures.moneyPerHour else { return "" }
+        return ": \((spent * 100).rounded() / 100) of \(most) were spent"
     }
 }

@@ -18,9 +18,11 @@ package struct RunPodScaling: Sendable, Hashable {
 extension ScalingRule {
     /// The rule that RunPod's settings mean; nil for a scaler RunPod does not have.
     ///
-    /// `QUEUE_DELAY` starts a worker for a request that has waited `scalerValue`, which is an objective of that time
-    /// plus the start: RunPod's value bounds when a start is asked for, not when the request begins. The start is not
-    /// known here, so the objective is `scalerValue`, and the idle timeout is RunPod's, not learned.
+    /// `QUEUE_DELAY` is read stricter than RunPod means it. There a worker is added once a request has waited `scalerValue`
+    /// (docs.runpod.io, "Endpoint settings"), so that the request begins a start later than that; here `scalerValue` is
+    /// the objective: the time within which requests are to begin, their start included. Where a start takes longer than
+    /// that, a worker is started when the job comes. RunPod's own meaning is an objective of `scalerValue` and a start
+    /// together. The idle timeout is RunPod's, not learned.
     package init?(runPod: RunPodScaling) {
         self.init()
         switch runPod.scalerType.uppercased() {

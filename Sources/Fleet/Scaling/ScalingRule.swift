@@ -30,6 +30,11 @@ package struct ScalingRule: Sendable, Hashable {
     package var priority = 0
     /// The most worker-seconds an hour, starting workers counted; nil: unbounded. The minimum is kept even so.
     package var budget: Double?
+    /// What a worker costs in an hour, in whatever currency; nil: nobody said.
+    package var pricePerHour: Double?
+    /// The most that the workers of an hour may cost, in the currency of `pricePerHour`, which it needs; nil: unbounded.
+    /// The tighter of this and `budget` holds, and the minimum is kept even so.
+    package var moneyPerHour: Double?
     /// Whether low-priority batch jobs that wait ask for workers. If not they use whoever is there.
     package var batchScales = true
     /// The part of jobs that is to start within the objective, 0 to 1. Of the means to that, only those are used that
@@ -83,6 +88,12 @@ package struct ScalingRule: Sendable, Hashable {
         if let idleTimeout { demand(.zero...day ~= idleTimeout, "idle_timeout must be 0 s to a day.") }
         if let memoryPerWorker { demand(memoryPerWorker > 0, "memory_per_worker must be above 0 bytes.") }
         if let budget { demand(budget > 0 && budget.isFinite, "The budget must be above 0 worker-seconds an hour.") }
+        for (name, amount) in [("price_per_hour", pricePerHour), ("money_per_hour", moneyPerHour)] {
+            if let amount { demand(amount > 0 && amount.isFinite, "\(name) must be above 0.") }
+        }
+        demand(
+            moneyPerHour == nil || pricePerHour != nil,
+            "money_per_hour needs price_per_hour, what a worker costs in an hour.")
         demand(attainment > 0 && attainment <= 1, "attainment is \(attainment); it must be above 0, at most 1.")
         demand(missPrice >= 0 && missPrice.isFinite, "miss_price is \(missPrice); it must be 0 or more.")
         return problems
@@ -100,6 +111,17 @@ package struct ScalingRule: Sendable, Hashable {
         let low = least ?? minWorkers
         return low...max(low, most ?? maxWorkers)
     }
+
+    /// The most worker-seconds an hour, by `budget` and by the money; nil: unbounded.
+    package var workerSecondsPerHour: Double? {
+        var affordable: Double?
+        if let moneyPerHour, let pricePerHour { affordable = moneyPerHour / pricePerHour * 3600 }
+        guard let budget, let affordable else { return budget ?? affordable }
+        return min(budget, affordable)
+    }
+
+    /// What so many worker-seconds cost; nil: nobody said.
+    package func money(_ workerSeconds: Double) -> Double? { pricePerHour.map { workerSeconds / 3600 * $0 } }
 
     /// The most workers any window allows.
     var mostWorkers: Int {

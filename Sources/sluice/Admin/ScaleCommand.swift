@@ -75,6 +75,10 @@ struct ScalingOptions: ParsableArguments {
     var priority: Int32?
     @Option(help: "The most worker-seconds an hour.")
     var budget: Double?
+    @Option(help: "What a worker costs in an hour, in any currency.")
+    var pricePerHour: Double?
+    @Option(help: "The most that the workers of an hour may cost, in that currency.")
+    var moneyPerHour: Double?
     @Flag(inversion: .prefixedNo, help: "Whether waiting jobs of the priorities 3 and 4 ask for workers.")
     var batchScales: Bool?
     @Option(help: "The part of the jobs that is to start in time, 0 to 1.")
@@ -137,6 +141,8 @@ struct ScalingOptions: ParsableArguments {
         append("memory_per_worker", memoryPerWorker.map { .integer($0.bytes) })
         append("priority", number(priority))
         append("budget", budget.map(JSONOutput.number))
+        append("price_per_hour", pricePerHour.map(JSONOutput.number))
+        append("money_per_hour", moneyPerHour.map(JSONOutput.number))
         append("batch_scales", batchScales.map(JSONOutput.bool))
         append("attainment", attainment.map(JSONOutput.number))
         append("miss_price", missPrice.map(JSONOutput.number))

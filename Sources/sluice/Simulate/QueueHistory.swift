@@ -4,6 +4,8 @@ import Terminal
 
 /// The jobs a queue has run, as a trace: when each might start, and how long its last attempt took.
 struct QueueHistory {
+    /// Seconds before its first job that a history begins: looks are a second apart, and a job comes between two.
+    private static let lead = 0.5
     /// Rows of one statement.
     private static let page: Int32 = 5000
 
@@ -49,6 +51,6 @@ struct QueueHistory {
         }
         return Trace(
             name: deployment.map { "history of \($0)" } ?? "history",
-            jobs: jobs.map { ($0.arrival - first, $0.service) }, epoch: Int(first))
+            jobs: jobs.map { ($0.arrival - first + lead, $0.service) }, epoch: Int(first))
     }
 }

@@ -23,7 +23,8 @@ extension ScalingRule {
     /// The names words may begin with.
     static let words = """
         min_workers, max_workers, scaler (queue_delay, request_count, utilization), objective, per_worker, utilization, \
-        up_stabilisation, down_stabilisation, idle_timeout, budget, attainment, miss_price, forecast; workersMin, \
+        up_stabilisation, down_stabilisation, idle_timeout, budget, price_per_hour, money_per_hour, attainment, \
+        miss_price, forecast; workersMin, \
         workersMax, scalerType, scalerValue, idleTimeout
         """
 
@@ -62,6 +63,8 @@ extension ScalingRule {
         case "down_stabilisation": return seconds.map { downStabilisation = $0 } != nil
         case "idle_timeout", "idleTimeout": return seconds.map { idleTimeout = $0 } != nil
         case "budget": return number.map { budget = $0 } != nil
+        case "price_per_hour": return number.map { pricePerHour = $0 } != nil
+        case "money_per_hour": return number.map { moneyPerHour = $0 } != nil
         case "attainment": return number.map { attainment = $0 } != nil
         case "miss_price": return number.map { missPrice = $0 } != nil
         case "forecast": return Bool(value).map { forecast = $0 } != nil

@@ -26,11 +26,16 @@ struct SimulateCommand: SluiceCommand {
 
     @Option(help: ArgumentHelp("Replay the jobs of the last while instead, such as 24h.", valueName: "time"))
     var fromHistory: JobsDuration?
-    @Option(help: ArgumentHelp("Of the history, the jobs of this deployment.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Of the history, the jobs of this deployment, by its rule, with its slots and the starts it had.",
+            valueName: "name"))
     var deployment: String?
     @Option(help: ArgumentHelp("The rule: words such as max_workers=8.", valueName: "words"))
     var rule = ""
-    @Option(help: ArgumentHelp("Within what time a job is to start, such as 15s; else 30s.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "Within what time a job is to start, such as 15s; else the rule's, or 30s.", valueName: "time"))
     var objective: SecondsOption?
     @Option(
         help: ArgumentHelp(
@@ -50,6 +55,9 @@ struct SimulateCommand: SluiceCommand {
         guard (trace == nil) != (fromHistory == nil) else {
             throw ValidationError("Name a trace, or --from-history.")
         }
+        guard deployment == nil || fromHistory != nil else {
+            throw ValidationError("--deployment goes with --from-history.")
+        }
         guard 0...86_400 ~= objective?.seconds ?? 30 else {
             throw ValidationError("The objective is 0 to 86,400 seconds.")
         }
@@ -57,15 +65,15 @@ struct SimulateCommand: SluiceCommand {
     }
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let trace = try await readTrace()
-        let objective = objective?.seconds ?? 30
+        let (trace, deployment) = try await readTrace()
         var rule = ScalingRule()
         rule.maxWorkers = 100
-        rule.slots = fleet.slots ?? 1
-        rule.scaler = .queueDelay(objective: .seconds(objective))
+        if let deployment, !deployment.isFixed { rule = deployment.rule }
+        rule.slots = fleet.slots ?? deployment?.rule.slots ?? 1
+        if let objective { rule.scaler = .queueDelay(objective: .seconds(objective.seconds)) }
         try rule.change(words: self.rule)
-        let setting = fleet.setting(objective: objective)
-        var contest = SimulatedContest(trace, setting, rule)
+        let setting = fleet.setting(objective: objective?.seconds ?? rule.objective ?? 30, of: deployment)
+        var contest = SimulatedContest(trace, setting, rule, pricePerHour: fleet.pricePerHour ?? rule.pricePerHour)
         for name in policy.split(separator: ",") { try contest.run(String(name), isDrawn: svg != nil) }
         if let svg, let chart = contest.chart {
             do {
@@ -79,23 +87,27 @@ struct SimulateCommand: SluiceCommand {
         return .ok
     }
 
-    private func readTrace() async throws -> Trace {
+    /// The trace, and of the history of a deployment what that is today.
+    private func readTrace() async throws -> (Trace, DeploymentInForce?) {
         if let fromHistory {
             let session = try await Session.open(database)
-            return try await QueueHistory.trace(
+            var inForce: DeploymentInForce?
+            if let deployment { inForce = try await DeploymentInForce.read(deployment, session.connection) }
+            let trace = try await QueueHistory.trace(
                 session.connection, seconds: fromHistory.value.seconds, deployment: deployment)
+            return (trace, inForce)
         }
         let name = trace ?? "-"
         var assumptions = TraceReader.Assumptions()
         assumptions.scale = scale
         assumptions.seed = fleet.seed
         do {
-            if let bundled = BundledTrace(rawValue: name) { return try bundled.trace(assumptions) }
+            if let bundled = BundledTrace(rawValue: name) { return (try bundled.trace(assumptions), nil) }
             let bytes = try await SubmitInput.read(name, atMost: 512 << 20, of: "a trace")
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 throw CommandFailure(.dataInvalid, "\(name) is not UTF-8.")
             }
-            return try TraceReader(assumptions).read(text, name: name)
+            return (try TraceReader(assumptions).read(text, name: name), nil)
         } catch let error as TraceReader.Malformed {
             throw CommandFailure(.dataInvalid, error.description)
         }

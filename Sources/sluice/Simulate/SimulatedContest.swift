@@ -11,21 +11,27 @@ struct SimulatedContest {
     private let bound: ClairvoyantBound
     /// The first run, drawn.
     private(set) var chart: String?
-    private(set) var table = TextTable([
+    private(set) var table: TextTable
+    private let pricePerHour: Double?
+    private static let columns: [TextTable.Column] = [
         .init("POLICY", key: "policy", canShrink: true), .init("IN TIME", key: "attainment"),
         .init("WORKER-S", key: "worker_seconds"), .init("PER WORK", key: "cost_ratio"),
-        .init("STARTS", key: "starts"), .init("P50", key: "wait_p50"), .init("P95", key: "wait_p95"),
-        .init("P99", key: "wait_p99"),
-    ])
+        .init("STARTS", key: "starts"), .init("MEAN WAIT", key: "wait_mean"), .init("P50", key: "wait_p50"),
+        .init("P95", key: "wait_p95"), .init("P99", key: "wait_p99"),
+    ]
     private var attainment: Double?
 
-    init(_ trace: Trace, _ setting: FleetSetting, _ rule: ScalingRule) {
+    /// - Parameter pricePerHour: what a worker costs in an hour; nil: money is not shown.
+    init(_ trace: Trace, _ setting: FleetSetting, _ rule: ScalingRule, pricePerHour: Double?) {
         self.trace = trace
+        self.pricePerHour = pricePerHour
+        table = TextTable(Self.columns + (pricePerHour == nil ? [] : [.init("MONEY", key: "money")]))
         var setting = setting
         setting.maxWorkers = max(setting.maxWorkers, rule.maxWorkers)
         self.setting = setting
         self.rule = rule
-        bound = ClairvoyantBound(trace, start: setting.coldStart.mean, slots: setting.slots)
+        bound = ClairvoyantBound(
+            trace, start: setting.coldStart.mean, objective: setting.objective, slots: setting.slots)
     }
 
     /// What the table is about, in two lines.
@@ -35,8 +41,8 @@ struct SimulatedContest {
         return """
             \(trace.name): \(HumanFormat.count(Int64(trace.arrivals.count))) jobs in \
             \(HumanFormat.duration(.seconds(trace.length))), \(number(trace.work / max(trace.length, 1))) at a time.
-            Clairvoyant without waits: \(number(bound.zeroWait / work)) worker-seconds for each second of work; nobody below \
-            \(number(bound.anyWait / work)). Everybody begins without workers.
+            Clairvoyant without waits: \(number(bound.zeroWait / work)) worker-seconds for each second of work; nobody who starts \
+            all in time below \(number(bound.inTime / work)). Everybody begins without workers.
             """
     }
 
@@ -80,11 +86,13 @@ struct SimulatedContest {
     }
 
     private mutating func append(_ name: String, _ report: FleetReport) {
-        table.append([
+        var row: [Cell] = [
             .text(name), .number(report.attainment * 100, decimals: 2), .number(report.workerSeconds, decimals: 0),
             .number(report.costRatio, decimals: 2), .count(Int64(report.starts)),
-            .number(report.wait(quantile: 0.5), decimals: 1), .number(report.wait(quantile: 0.95), decimals: 1),
-            .number(report.wait(quantile: 0.99), decimals: 1),
-        ])
+            .number(report.meanWait, decimals: 1), .number(report.wait(quantile: 0.5), decimals: 1),
+            .number(report.wait(quantile: 0.95), decimals: 1), .number(report.wait(quantile: 0.99), decimals: 1),
+        ]
+        if let pricePerHour { row.append(.number(report.workerSeconds / 3600 * pricePerHour, decimals: 2)) }
+        table.append(row)
     }
 }

@@ -25,6 +25,9 @@ import Testing
         ("down_stabilisation", rule { $0.downStabilisation = .seconds(100_000) }),
         ("idle_timeout", rule { $0.idleTimeout = .seconds(-1) }),
         ("memory_per_worker", rule { $0.memoryPerWorker = 0 }), ("budget", rule { $0.budget = 0 }),
+        ("price_per_hour", rule { $0.pricePerHour = 0 }),
+        ("money_per_hour", rule { ($0.pricePerHour, $0.moneyPerHour) = (1, -1) }),
+        ("needs price_per_hour", rule { $0.moneyPerHour = 5 }),
         ("attainment", rule { $0.attainment = 0 }), ("miss_price", rule { $0.missPrice = -1 }),
     ]
 
@@ -44,6 +47,18 @@ import Testing
         #expect(rule.bounds(at: 12 * 3600) == 2...20)
         rule.schedule = [ScheduleWindow(minutes: try CronPattern("* * * * *"), minWorkers: 5, maxWorkers: 2)]
         #expect(!rule.problems().isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil, nil, nil), (7200, nil, nil, 7200), (nil, 2, nil, nil), (nil, 2, 4, 7200), (3600, 2, 4, 3600),
+            (9000, 2.5, 5, 7200), (nil, 0.5, 0.25, 1800),
+        ] as [(Double?, Double?, Double?, Double?)])
+    func theTighterBudgetHolds(_ seconds: Double?, _ price: Double?, _ money: Double?, _ expected: Double?) {
+        let rule = Self.rule { ($0.budget, $0.pricePerHour, $0.moneyPerHour) = (seconds, price, money) }
+        #expect(rule.problems().isEmpty)
+        #expect(rule.workerSecondsPerHour == expected)
+        #expect(rule.money(7200) == price.map { 2 * $0 })
     }
 
     @Test func runPodsNamesMeanWhatTheyMeanThere() throws {

@@ -112,16 +112,16 @@ package struct Gateway: Service {
         let configuration = ApplicationConfiguration(
             address: .hostname(settings.host, port: port), serverName: "sluice",
             availableConnectionsDelegate: MaximumAvailableConnections(settings.maximumConnections))
-        let channel = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [
-                DepartureHandler(departures), SlowRequestHandler(grace: settings.bodyGrace),
-            ],
-            idleTimeout: .nanoseconds(settings.idleTimeout.nanoseconds),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: settings.maximumHeaderBytes.field,
-                maxHeaderListSize: settings.maximumHeaderBytes.all,
-                maxHeaderFieldCount: settings.maximumHeaderFields))
-        let http = HTTPServerBuilder { LoopChannel(base: HTTP1Channel(responder: $0, configuration: channel)) }
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [
+                    DepartureHandler(departures), SlowRequestHandler(grace: settings.bodyGrace),
+                ],
+                idleTimeout: .nanoseconds(settings.idleTimeout.nanoseconds),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: settings.maximumHeaderBytes.field,
+                    maxHeaderListSize: settings.maximumHeaderBytes.all,
+                    maxHeaderFieldCount: settings.maximumHeaderFields)))
         let server: HTTPServerBuilder
         if let certificate = settings.certificate {
             var tls = TLSConfiguration.makeServerConfiguration(

@@ -43,7 +43,9 @@ extension Corner {
             }
             let (jobRows, readyRows) = (jobs + CopyRow.trailer, ready + CopyRow.trailer)
             #expect(try await transaction.copyIn(Queue.copyJobsSQL) { try await $0.write(jobRows) } == Int(lines))
-            #expect(try await transaction.copyIn(Queue.copyReadySQL(into: reserved)) { try await $0.write(readyRows) } == Int(lines))
+            #expect(
+                try await transaction.copyIn(Queue.copyReadySQL(into: reserved)) { try await $0.write(readyRows) }
+                    == Int(lines))
             let ids = try #require(reserved.ids.first)...(try #require(reserved.ids.last))
             return try await queue.endChunk(
                 batch: batch, firstLine: first, lines: lines, ids: ids, models: [opened.model])

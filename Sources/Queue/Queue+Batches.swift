@@ -124,8 +124,10 @@ extension Queue {
     /// The columns of `sluice.ready` that a chunk is copied into, in the order of its rows.
     package static let loadedReadyColumns = "key, id, model_id, tenant_id, batch_id, priority, bucket, ring"
 
+    /// What takes the rows of `sluice.job`.
     package static let copyJobsSQL = "copy sluice.job (\(loadedJobColumns)) from stdin (format binary)"
-    /// Straight into the slot that was reserved: through `sluice.ready` a row takes a third more of the server's time.
+
+    /// What takes the rows of `sluice.ready`, straight into the slot that was reserved: through `sluice.ready` a row takes a third more of the server's time.
     package static func copyReadySQL(into reserved: ReservedJobs) -> String {
         "copy sluice.ready_\(reserved.ring) (\(loadedReadyColumns)) from stdin (format binary)"
     }

@@ -14,6 +14,10 @@ import Testing
         try await corner.connection.value("select sluice.desired_workers('\(corner.deployment)')")
     }
 
+    private func look(_ corner: Corner, _ epoch: Int64, after last: ScalingLook?) async throws -> ScalingLook {
+        try #require(try await corner.queue.scalingLook(epoch: epoch, since: last?.taken, after: last?.lastJob).first)
+    }
+
     private func order(_ corner: Corner, _ workers: Int32, changed: Bool = true) async throws -> ScalingOrder {
         let id: Int32 = try await corner.connection.value(
             "select id from sluice.deployment where name = '\(corner.deployment)'")
@@ -192,31 +196,27 @@ import Testing
                 rule: Array(#"{"min_workers": 0, "max_workers": 4, "batch_scales": false}"#.utf8)),
             why: nil)
         let epoch = try await corner.queue.leadFleet(as: "one")
-        func look(_ last: ScalingLook?) async throws -> ScalingLook {
-            try #require(
-                try await corner.queue.scalingLook(epoch: epoch, since: last?.taken, after: last?.lastJob).first)
-        }
-        let idle = try await look(nil)
+        let idle = try await look(corner, epoch, after: nil)
         #expect(idle.arrivals == 0 && idle.waitingCounts.isEmpty && idle.ready == 0 && idle.startingAges.isEmpty)
         try await corner.enqueue(5)
         try await corner.enqueue(3, priority: .batch)
-        let full = try await look(idle)
+        let full = try await look(corner, epoch, after: idle)
         #expect(full.arrivals == 5 && full.waitingCounts.reduce(0, +) == 5 && full.waitingBatch == 3)
         #expect(full.waitingAges == full.waitingAges.sorted(by: >))
         let worker = try await corner.worker()
-        #expect(try await look(full).startingAges.count == 1)
+        #expect(try await look(corner, epoch, after: full).startingAges.count == 1)
         try await corner.queue.backendLoaded(worker: worker)
         let jobs = try await corner.claim(worker, 3)
-        let busy = try await look(full)
+        let busy = try await look(corner, epoch, after: full)
         #expect(busy.ready == 1 && busy.busy == 1 && busy.starts.count == 1 && busy.startsFailed == 0)
         // It has two slots: the third waits for one of them.
         #expect(busy.running == 2 && busy.waitingCounts.reduce(0, +) == 3 && busy.startedInTime == 3)
         for job in jobs { try await corner.finish(worker, job, .succeeded) }
-        let done = try await look(busy)
+        let done = try await look(corner, epoch, after: busy)
         #expect(done.runTimes.count == 3 && done.running == 0 && done.busy == 0 && done.startedInTime == 0)
         let other = try await corner.worker()
         _ = try await corner.queue.workerEnded(other, orderly: false, cause: "a test")
-        #expect(try await look(done).startsFailed == 1)
+        #expect(try await look(corner, epoch, after: done).startsFailed == 1)
         let starts = try await text(
             corner, "select host || ' ' || starts || ' ' || failed || ' ' || (p50_seconds >= 0) from sluice.cold_starts"
         )
@@ -229,14 +229,10 @@ import Testing
             .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)),
             why: nil)
         let epoch = try await corner.queue.leadFleet(as: "one")
-        func look(_ last: ScalingLook?) async throws -> ScalingLook {
-            try #require(
-                try await corner.queue.scalingLook(epoch: epoch, since: last?.taken, after: last?.lastJob).first)
-        }
-        let idle = try await look(nil)
+        let idle = try await look(corner, epoch, after: nil)
         for _ in 0..<3 { try await corner.enqueue { $0.runAt = .infinity } }
         try await corner.enqueue(1)
-        let later = try await look(idle)
+        let later = try await look(corner, epoch, after: idle)
         #expect(later.arrivals == 1 && later.waitingCounts.reduce(0, +) == 1, "three are for later: \(later)")
         try await corner.connection.execute(
             script: """
@@ -244,9 +240,9 @@ import Testing
                 update sluice.scheduled set due_at = clock_timestamp();
                 """)
         #expect(try await corner.queue.promote(from: nil, limit: 10).promoted == 3)
-        let due = try await look(later)
+        let due = try await look(corner, epoch, after: later)
         #expect(due.arrivals == 3 && due.waitingCounts.reduce(0, +) == 4, "\(due)")
-        #expect(try await look(due).arrivals == 0, "and only then")
+        #expect(try await look(corner, epoch, after: due).arrivals == 0, "and only then")
     }
 
     @Test(.database(migrated: true)) func `what waits for a model is divided between those that may claim it`()

@@ -48,9 +48,7 @@ end $$;
 comment on function sluice.take_samples(bigint) is
     'Takes what workers told, in that order, at most 10,000 rows; each is given once. The last row has no deployment, only the time: milliseconds since 1970, from before the look.';
 
--- It returns more now, which "or replace" refuses.
-drop function if exists sluice.steered_models();
-create function sluice.steered_models()
+create or replace function sluice.steered_models()
 returns table (model_id int, model text, strategy text, window_ms int, minimum_sample int, error_percent double precision,
     failures_in_a_row int, open_ms int, open_max_ms int, forgiveness_ms int, steps int[], step_ms int, step_sample int,
     step_patience_ms int, panic_percent double precision, latency_ms int, hedge_percent double precision, hedge_min_ms int,

@@ -91,6 +91,14 @@ $$;
 comment on function sluice.own_lane(int) is
     'The bucket of jobs that only this deployment is to have: those that have failed elsewhere, and second attempts. Next to the buckets of shares, so that a claim of both is still of one range.';
 
+create or replace function sluice.open_bucket(p_job bigint, p_bucket smallint) returns smallint language plpgsql stable as $$
+begin
+    if p_bucket >= 0 then return p_bucket; end if;
+    return (select sluice.bucket(j.id, j.affinity) from sluice.job j where j.id = p_job);
+end $$;
+comment on function sluice.open_bucket(bigint, smallint) is
+    'The bucket of a job that is anybody''s again: its own where it was in the lane of one deployment, else the one it has.';
+
 create or replace function sluice.put_lanes(p_model int) returns void language plpgsql as $$
 declare
     m record;

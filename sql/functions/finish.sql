@@ -36,11 +36,6 @@ end $$;
 comment on function sluice.failover_bucket(bigint, int, int) is
     'A bucket that only deployments in service may claim which the job has not been tried on, drawn by their parts, or the lane of one; null when there is none.';
 
--- Parameters were added and removed, which "or replace" takes for another function.
-drop function if exists sluice.finish(bigint, bigint[], smallint[], text[], json[], sluice.error_class[], text[], bigint[], int[],
-    int[], boolean[]);
-drop function if exists sluice.finish(bigint, bigint[], smallint[], text[], json[], sluice.error_class[], text[], bigint[], int[],
-    int[], boolean[], boolean[]);
 create or replace function sluice.finish(
     p_worker bigint,
     p_ids bigint[],
@@ -124,8 +119,8 @@ begin
             (due_at, id, model_id, tenant_id, batch_id, priority, bucket, attempt, failures, crashes)
         select clock_timestamp() + d.delay_ms * interval '1 millisecond', d.id, d.model_id, d.tenant_id, d.batch_id,
             d.priority, coalesce(d.other_bucket,
-                -- Nobody is left that has not tried it: what was one deployment's alone is anybody's.
-                case when d.bucket < 0 and d.tenant_id <> 0 then (select sluice.bucket(j.id, j.affinity) from sluice.job j where j.id = d.id) else d.bucket end),
+                -- Nobody is left that has not tried it. A twin stays where it is.
+                case when d.tenant_id = 0 then d.bucket else sluice.open_bucket(d.id, d.bucket) end),
             d.attempt, d.failures + 1, d.crashes
         from d where d.outcome = 'retried' and d.delay_ms > 0 and (d.other_bucket is null or d.waits) and d.stand_in is null
     ), u as (

@@ -147,9 +147,7 @@ begin
             v_twins := v_twins + case when v_lease.charged then 1 else 0 end;
             continue;
         end if;
-        -- What only this deployment was to have is anybody's again.
-        v_bucket := case when v_lease.bucket < 0 then (select sluice.bucket(j.id, j.affinity) from sluice.job j where j.id = v_lease.id)
-            else v_lease.bucket end;
+        v_bucket := sluice.open_bucket(v_lease.id, v_lease.bucket);
         if v_lease.cancel_requested then
             v_state := case when exists (
                 select from sluice.job j where j.id = v_lease.id and j.deadline_at <= clock_timestamp())

@@ -121,7 +121,14 @@ package struct ScalingRule: Sendable, Hashable {
     }
 
     /// What so many worker-seconds cost; nil: nobody said.
-    package func money(_ workerSeconds: Double) -> Double? { pricePerHour.map { workerSeconds / 3600 * $0 } }
+    package func money(_ workerSeconds: Double) -> Double? {
+        pricePerHour.map { Self.money(workerSeconds, pricePerHour: $0) }
+    }
+
+    /// What so many worker-seconds cost at a price.
+    package static func money(_ workerSeconds: Double, pricePerHour: Double) -> Double {
+        workerSeconds / 3600 * pricePerHour
+    }
 
     /// The most workers any window allows.
     var mostWorkers: Int {

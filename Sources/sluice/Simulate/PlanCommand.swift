@@ -63,7 +63,9 @@ struct PlanScaleCommand: SluiceCommand {
                 .number(report.wait(quantile: 0.5), decimals: 1), .number(report.wait(quantile: 0.95), decimals: 1),
                 .number(report.wait(quantile: 0.99), decimals: 1),
             ]
-            if let price { row.append(.number(report.workerSeconds / 3600 * price, decimals: 2)) }
+            if let price {
+                row.append(.number(ScalingRule.money(report.workerSeconds, pricePerHour: price), decimals: 2))
+            }
             table.append(row)
         }
         console.note(

@@ -92,7 +92,9 @@ struct SimulatedContest {
             .number(report.meanWait, decimals: 1), .number(report.wait(quantile: 0.5), decimals: 1),
             .number(report.wait(quantile: 0.95), decimals: 1), .number(report.wait(quantile: 0.99), decimals: 1),
         ]
-        if let pricePerHour { row.append(.number(report.workerSeconds / 3600 * pricePerHour, decimals: 2)) }
+        if let pricePerHour {
+            row.append(.number(ScalingRule.money(report.workerSeconds, pricePerHour: pricePerHour), decimals: 2))
+        }
         table.append(row)
     }
 }

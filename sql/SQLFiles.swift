@@ -32,6 +32,8 @@ package enum SQLFiles {
         Migration(version: 17, name: "0017_fallbacks", sql: PackageResources._017_fallbacks_sql),
         Migration(version: 18, name: "0018_hedges", sql: PackageResources._018_hedges_sql),
         Migration(version: 19, name: "0019_scaling_money", sql: PackageResources._019_scaling_money_sql),
+        Migration(
+            version: 20, name: "0020_attempts_and_audit", sql: PackageResources._020_attempts_and_audit_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

@@ -12,6 +12,8 @@ package struct ClaimedJob: Sendable {
     package var crashes: Int16
     /// How often it may fail before it is failed for good.
     package var maximumAttempts: Int16
+    /// Whose it is; 0: a second attempt's, which is nobody's own.
+    package var tenant: Int32
     /// What it asks for.
     package var kind: JobKind
     /// Its level, 0 to 4.

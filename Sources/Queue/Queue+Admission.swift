@@ -61,7 +61,7 @@ extension Queue {
         "set_guard",
         """
         select sluice.set_guard(
-            $1::text, $2::int, $3::int, $4::int, $5::int, $6::int, $7::text, $8::text, $9::text[])
+            $1::text, $2::int, $3::int, $4::int, $5::int, $6::int, $7::text, $8::text, $9::text[], $10::text)
         """)
     private static let setGuardMembersStatement = Statement(
         "set_guard_members",
@@ -70,11 +70,11 @@ extension Queue {
             (g.o ->> 'prompt_characters_max')::int, coalesce((g.o ->> 'max_tokens_min')::int, 1),
             (g.o ->> 'max_tokens_max')::int, coalesce(g.o ->> 'control_characters', 'pass'),
             coalesce(g.o ->> 'unknown_fields', 'pass'),
-            array(select jsonb_array_elements_text(coalesce(g.o -> 'extra_fields', '[]'))))
+            array(select jsonb_array_elements_text(coalesce(g.o -> 'extra_fields', '[]'))), $3::text)
         from (select $2::jsonb as o) g
         """)
     private static let setBoundStatement = Statement(
-        "set_queue_bound", "select sluice.set_queue_bound($1::int, $2::text, $3::text)")
+        "set_queue_bound", "select sluice.set_queue_bound($1::int, $2::text, $3::text, $4::text)")
     private static let guardsStatement = Statement("guards", "select * from sluice.guards()")
 
     /// How many jobs wait, as of no longer ago than `age` where counting does not take too much of the time.
@@ -114,22 +114,27 @@ extension Queue {
 
     /// Sets how many jobs of `tenant` (nil: of each) may wait for `model` (nil: for each); nil removes the bound.
     ///
+    /// - Returns: what was done, in a sentence.
     /// - Throws: `unknownModel`, `unknownTenant`, `invalidArgument`.
-    package func setBound(
-        _ waiting: Int32?, model: String? = nil, tenant: String? = nil
-    ) async throws(QueueError) {
-        _ = try await call(Self.setBoundStatement) {
+    @discardableResult package func setBound(
+        _ waiting: Int32?, model: String? = nil, tenant: String? = nil, why: String? = nil
+    ) async throws(QueueError) -> String {
+        let rows = try await call(Self.setBoundStatement) {
             $0.append(waiting)
             $0.append(model)
             $0.append(tenant)
+            $0.append(why)
         }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// Sets what is checked of a model's requests, in place of what was.
     ///
+    /// - Returns: what was done, in a sentence.
     /// - Throws: `unknownModel`, `invalidArgument`.
-    package func setGuard(_ model: ModelGuard) async throws(QueueError) {
-        _ = try await call(Self.setGuardStatement) {
+    @discardableResult package func setGuard(_ model: ModelGuard, why: String? = nil) async throws(QueueError) -> String
+    {
+        let rows = try await call(Self.setGuardStatement) {
             $0.append(model.model)
             $0.append(model.bodyBytes)
             $0.append(model.depth)
@@ -139,17 +144,20 @@ extension Queue {
             $0.append(model.controlCharacters)
             $0.append(model.unknownFields)
             $0.append(model.extraFields)
+            $0.append(why)
         }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// Sets what is checked of the requests of `model`, in place of what was: a JSON object with the names of `sluice.guards`;
     /// what it does not name is not checked.
     ///
     /// - Throws: `unknownModel`, `invalidArgument`.
-    package func setGuard(of model: String, _ members: [UInt8]) async throws(QueueError) {
+    package func setGuard(of model: String, _ members: [UInt8], why: String? = nil) async throws(QueueError) {
         _ = try await call(Self.setGuardMembersStatement) {
             $0.append(model)
             $0.append(JSONText(members))
+            $0.append(why)
         }
     }
 

@@ -25,6 +25,7 @@ package struct Claim: Sendable {
 
 extension Queue {
     private static let claimStatement = Statement("claim", "select * from sluice.claim($1, $2, $3, $4, $5)")
+    private static let tenantNamesStatement = Statement("tenant_names", "select * from sluice.tenant_names($1::int[])")
     private static let claimSuspectStatement = Statement("claim_suspect", "select * from sluice.claim_suspect($1)")
 
     /// Leases up to `limit` jobs to `worker`.
@@ -63,6 +64,18 @@ extension Queue {
         }
     }
 
+    /// The names of tenants, by id; those there are not are left out.
+    ///
+    /// - Parameter ids: 10,000 at most.
+    package func tenantNames(_ ids: [Int32]) async throws(QueueError) -> [Int32: String] {
+        let rows = try await call(Self.tenantNamesStatement) { $0.append(ids) }
+        return try decoding { () throws(PostgresError) in
+            var names: [Int32: String] = [:]
+            for row in rows { names[try row.decode(0)] = try row.decode(1) as String }
+            return names
+        }
+    }
+
     /// Leases one suspect of the worker's model; nil if there is none. The worker must run nothing else beside it.
     package func claimSuspect(worker: Int64) async throws(QueueError) -> ClaimedJob? {
         let rows = try await call(Self.claimSuspectStatement) { $0.append(worker) }
@@ -79,7 +92,8 @@ extension ClaimedJob {
         let treatment: JSONText? = try row.decode(14)
         self.init(
             id: try row.decode(0), attempt: try row.decode(1), failures: try row.decode(2), crashes: try row.decode(3),
-            maximumAttempts: try row.decode(4), kind: try row.decodeWord(5), priority: try row.decode(6),
+            maximumAttempts: try row.decode(4), tenant: try row.decode(16), kind: try row.decodeWord(5),
+            priority: try row.decode(6),
             key: try row.decode(7), deadlineMilliseconds: try row.decode(8), queuedMilliseconds: try row.decode(9),
             isStreaming: try row.decode(10), payload: payload.utf8,
             treatment: treatment?.utf8)

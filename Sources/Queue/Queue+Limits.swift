@@ -70,7 +70,7 @@ extension Queue {
         "rotate_key",
         "select sluice.rotate_key($1::int, $2::text, $3::bytea, $4::bigint * interval '1 ms', $5::timestamptz)")
     private static let setLimitsStatement = Statement(
-        "set_limits", "select sluice.set_limits($1::text, $2::int, $3::int, $4::bigint, $5::int)")
+        "set_limits", "select sluice.set_limits($1::text, $2::int, $3::int, $4::bigint, $5::int, $6::text)")
     private static let limitsOfStatement = Statement(
         "limits_of", "select * from sluice.limits_of($1::text, $2::int)")
     private static let takeGrantsStatement = Statement(
@@ -110,18 +110,21 @@ extension Queue {
 
     /// Sets what a tenant, or a key and those it was rotated from and to, may ask for; nil: as much as it likes.
     ///
+    /// - Returns: what was done, in a sentence.
     /// - Throws: `unknownTenant`, `notFound`, `invalidArgument`.
-    package func setLimits(
+    @discardableResult package func setLimits(
         tenant: String? = nil, key: Int32? = nil, requestsPerMinute: Int32? = nil, tokensPerMinute: Int64? = nil,
-        concurrency: Int32? = nil
-    ) async throws(QueueError) {
-        _ = try await call(Self.setLimitsStatement) {
+        concurrency: Int32? = nil, why: String? = nil
+    ) async throws(QueueError) -> String {
+        let rows = try await call(Self.setLimitsStatement) {
             $0.append(tenant)
             $0.append(key)
             $0.append(requestsPerMinute)
             $0.append(tokensPerMinute)
             $0.append(concurrency)
+            $0.append(why)
         }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// The limits of a tenant, and of a key's line of rotations.

@@ -61,6 +61,7 @@ extension WorkLoop {
                 worker: registration.worker, limit: limit, range: range,
                 waiting: waiting ? settings.pollInterval * 2 : .zero)
             let returned = now
+            await learnTenants(of: claim.jobs)
             state.withLock { state in
                 state.floors.claimReturned(
                     range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit && claim.rest == nil,
@@ -99,6 +100,7 @@ extension WorkLoop {
     private func claimSuspect() async throws {
         do {
             let job = try await queue.claimSuspect(worker: registration.worker)
+            if let job { await learnTenants(of: [job]) }
             let isDraining = state.withLock { state in
                 state.machine.suspectClaimed(job, at: now)
                 if state.machine.phase == .draining { giveBack(state.machine.drainRequested(), &state) }

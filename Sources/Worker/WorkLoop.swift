@@ -53,6 +53,7 @@ final class WorkLoop: Sendable {
     let logger: Logger
     let verdict: Verdict
     let state: Mutex<State>
+    let tenants = Mutex(TenantNames())
     let chunks = Mutex(ChunkBuffer())
     let claimSignal = Signal()
     let endSignal = Signal()

@@ -466,6 +466,7 @@ def attempts():
     outcomes = sorted(one["outcome"] for one in ended.values())
     assert outcomes == ["failed", "retried", "succeeded"], outcomes
     done = next(one for one in ended.values() if one["outcome"] == "succeeded")
+    assert {one["tenant.name"] for one in ended.values()} == {"default"}
     assert done["model.name"] == "own" and int(done["tokens.completion"]) > 0 and int(done["run.ms"]) >= 0 and int(done["queue.ms"]) >= 0
     assert "canary" not in text
 

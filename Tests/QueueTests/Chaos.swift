@@ -112,6 +112,7 @@ final class Chaos: Sendable {
         var worker = try await register(corner)
         while true {
             var jobs: [ClaimedJob] = []
+            let holder = worker
             do {
                 if Int.random(in: 0..<5, using: &random) == 0,
                     let suspect = try await corner.queue.claimSuspect(worker: worker)
@@ -120,13 +121,14 @@ final class Chaos: Sendable {
                 }
                 jobs += try await corner.claim(worker, Int.random(in: 1...10, using: &random))
             } catch let error as QueueError where error.code == .workerDead {
+                // A suspect may have been claimed just before its end.
+                try await recordClaims(corner, jobs, of: holder)
                 // It has been dead for a while, and still finishes what it held.
-                try await finish(corner, worker, held, &random)
-                held = []
+                try await finish(corner, holder, held + jobs, &random)
+                (held, jobs) = ([], [])
                 worker = try await register(corner)
             }
-            let (holder, claimed) = (worker, try await withoutTwins(corner, jobs))
-            record(claimed.map { .claimed(job: $0.id, attempt: $0.attempt, worker: holder) })
+            try await recordClaims(corner, jobs, of: holder)
             held += jobs
             held.shuffle(using: &random)
             let count = jobs.isEmpty ? held.count : Int.random(in: 0...held.count, using: &random)
@@ -135,6 +137,11 @@ final class Chaos: Sendable {
             if jobs.isEmpty, try await hasEnded(corner) { break }
         }
         state.withLock { $0.claimers -= 1 }
+    }
+
+    private func recordClaims(_ corner: Corner, _ jobs: [ClaimedJob], of worker: Int64) async throws {
+        record(
+            try await withoutTwins(corner, jobs).map { .claimed(job: $0.id, attempt: $0.attempt, worker: worker) })
     }
 
     private func register(_ corner: Corner) async throws -> Int64 {

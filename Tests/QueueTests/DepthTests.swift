@@ -72,6 +72,11 @@ struct DepthTests {
         #expect(bounds.contains(QueueBound(waiting: 100_000)))
         #expect(bounds.contains(QueueBound(tenant: "default", model: corner.model, waiting: 7)))
         _ = try await corner.connection.query(call, Int32?.none, corner.model, "default")
+        #expect(
+            try await changes(corner, "set_queue_bound") == [
+                #"{"waiting": null} {"waiting": 7}"#, #"{"waiting": null} {"waiting": 8}"#,
+                #"{"waiting": 7} {"waiting": null}"#,
+            ])
         bounds = try await corner.queue.bounds()
         #expect(bounds.filter { $0.model == corner.model } == [QueueBound(model: corner.model, waiting: 8)])
     }
@@ -88,5 +93,21 @@ struct DepthTests {
                 Statement("bad_guard", "select sluice.set_guard($1::text, p_control_characters => 'eat')"),
                 corner.model)
         }
+        let sentence = try await corner.queue.setGuard(ModelGuard(model: corner.model, mostTokens: 5), why: "too long")
+        #expect(sentence.hasPrefix("\(corner.model): max_tokens 1 to 5,"))
+        let audited: [String] = try await corner.connection.values(
+            """
+            select format('%s>%s %s', before ->> 'max_tokens_max', after ->> 'max_tokens_max', why) from sluice.audit
+            where verb = 'set_guard' and subject = 'model \(corner.model)' order by id
+            """)
+        #expect(audited == [">9 ", "9>5 too long"])
+    }
+
+    private func changes(_ corner: Corner, _ verb: String) async throws -> [String] {
+        try await corner.connection.values(
+            """
+            select format('%s %s', before, after) from sluice.audit
+            where verb = '\(verb)' and subject like 'model \(corner.model),%' order by id
+            """)
     }
 }

@@ -43,6 +43,30 @@ struct LimitTests {
         #expect(later.requests == 10)
     }
 
+    @Test func `what becomes of a key is on record, its secret is not`() async throws {
+        let corner = try await Corner.open()
+        let (key, _, sha256) = try await limit(corner, requests: 10)
+        let next = try await corner.queue.rotateKey(
+            key, prefix: "sk-n", sha256: sha256.reversed(), overlap: .seconds(60))
+        try await corner.queue.setLimits(key: next, requestsPerMinute: 20, why: "they grew")
+        try await corner.queue.revokeKey(next)
+        // Once is enough: it says nothing new.
+        try await corner.queue.revokeKey(next)
+        let record: [String] = try await corner.connection.values(
+            """
+            select concat_ws(' ', verb, before ->> 'requests_per_minute', after ->> 'requests_per_minute', why)
+            from sluice.audit where subject in ('key \(key)', 'key \(next)') order by id
+            """)
+        #expect(
+            record == ["create_key", "set_limits 10", "rotate_key", "set_limits 10 20 they grew", "revoke_key"])
+        let secrets: Int64 = try await corner.connection.value(
+            """
+            select count(*) from sluice.audit a
+            where a::text ~ '\(sha256.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())'
+            """)
+        #expect(secrets == 0)
+    }
+
     @Test func `many gateways at once are given what there is, once`() async throws {
         let corner = try await Corner.open()
         let (_, limit, _) = try await limit(corner, requests: 60, concurrency: 8)

@@ -51,6 +51,12 @@ import Testing
             .scaleBy(corner.deployment, slots: 4, rule: Array(#"{"min_workers": 1}"#.utf8)), why: nil)
         #expect(try await corner.connection.value("select sluice.desired_workers('\(corner.deployment)')") == Int32(2))
         _ = try await corner.queue.perform(.isolate(corner.deployment, force: true), why: nil)
+        try await corner.queue.setGuard(ModelGuard(model: corner.model, mostTokens: 9))
+        try await corner.queue.setBound(5, model: corner.model)
+        try await corner.queue.setLimits(tenant: "default", requestsPerMinute: 1_000_000)
+        #expect(
+            await state(corner.connection, "select * from sluice.guards(), sluice.queue_bounds(), sluice.list_keys()")
+                == nil)
         for view in [
             "overview", "model_status", "deployment_status", "worker_status", "queue_depth", "decisions", "audit",
             "scaling_status", "host_status", "cold_starts", "hedging",

@@ -62,6 +62,16 @@ struct UpgradeTests {
         create function sluice.claim_suspect(p_worker bigint)
             returns table (id bigint, payload json, floors bigint[]) language sql as 'select 1::bigint, null::json, null::bigint[]';
         """
+    /// Some whose change of shape is migration 20's: those it meets must go.
+    private static let beforeAudit = """
+        create function sluice.set_limits(text, int, int, bigint, int) returns int language sql as 'select 1';
+        create function sluice.set_queue_bound(int, text, text) returns void language sql as 'select 1';
+        create function sluice.set_guard(text, int, int, int, int, int, text, text, text[]) returns void language sql as 'select 1';
+        create function sluice.finish(
+            bigint, bigint[], smallint[], text[], json[], sluice.error_class[], text[], bigint[], int[], int[], boolean[])
+            returns bigint[] language sql as 'select $2';
+        create function sluice.restore(text, text) returns text language sql as 'select $1';
+        """
     /// One that migration 4 dropped.
     private static let recordBackend = """
         create function sluice.record_backend(text, text, text, text, text[], boolean)
@@ -78,7 +88,8 @@ struct UpgradeTests {
             _ = try await connection.query(applied, migration.version, migration.name, migration.sql)
         }
         _ = try await connection.query(applied, Int32(0), "functions", Array("of then".utf8))
-        try await connection.execute(script: Self.rows + Self.functions + (version < 4 ? Self.recordBackend : ""))
+        try await connection.execute(
+            script: Self.rows + Self.functions + Self.beforeAudit + (version < 4 ? Self.recordBackend : ""))
     }
 
     @Test(.database, arguments: versions) func `an older database goes on with its jobs`(version: Int32) async throws {

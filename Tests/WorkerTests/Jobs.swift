@@ -10,8 +10,8 @@ extension ClaimedJob {
         isStreaming: Bool = false
     ) -> ClaimedJob {
         ClaimedJob(
-            id: id, attempt: attempt, failures: failures, crashes: 0, maximumAttempts: maximumAttempts, kind: .chat,
-            priority: 2, key: id, deadlineMilliseconds: deadline, queuedMilliseconds: 0,
+            id: id, attempt: attempt, failures: failures, crashes: 0, maximumAttempts: maximumAttempts, tenant: 1,
+            kind: .chat, priority: 2, key: id, deadlineMilliseconds: deadline, queuedMilliseconds: 0,
             isStreaming: isStreaming, payload: Array("{}".utf8))
     }
 }

@@ -7,8 +7,6 @@ create or replace function sluice.put_tenant(p_name text, p_weight int default 1
 $$;
 comment on function sluice.put_tenant is 'Adds a tenant, or changes its weight.';
 
--- A parameter was added, which "or replace" takes for another function.
-drop function if exists sluice.put_model(text, int, int, int, int);
 create or replace function sluice.put_model(p_name text, p_max_attempts int default 5, p_attempt_timeout_ms int default 600000,
     p_retry_base_ms int default 1000, p_retry_cap_ms int default 300000, why text default null)
 returns int language plpgsql as $$
@@ -70,9 +68,6 @@ begin
 end $$;
 comment on function sluice.desired_count(sluice.deployment) is 'sluice.desired_workers for who has read the row already.';
 
--- A parameter was added, which "or replace" takes for another function.
-drop function if exists sluice.put_deployment(text, text, text, json, int, int, text);
-drop function if exists sluice.put_deployment(text, text, text, json, int, int, text, boolean);
 create or replace function sluice.put_deployment(p_model text, p_name text, p_backend text, p_config json default '{}',
     p_workers int default 1, p_slots int default 8, p_version text default '1', p_isolated boolean default false,
     why text default null)

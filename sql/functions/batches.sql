@@ -34,11 +34,6 @@ returns table (names text[], known text[]) language sql stable as $$
 $$;
 comment on function sluice.unknown_models(text[]) is 'Which of some names are no models, and models there are (20 at most).';
 
--- What they return or take has changed, which "or replace" refuses or takes for another function.
-drop function if exists sluice.batch_chunk_begin(int, text[], int[], int);
-drop function if exists sluice.batch_chunk_end(int, int, int, bigint);
-drop function if exists sluice.batch_chunk_end(int, int, int, bigint, int[]);
-
 create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
 returns table (
     model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, deadline_at timestamptz)

@@ -1,15 +1,11 @@
 -- Claiming: the hot path.
 
--- What they take and return has changed, which "or replace" takes for another function or refuses.
-drop function if exists sluice.claim(bigint, int, bigint[], int);
-drop function if exists sluice.claim(bigint, int, bigint[], int, bigint[]);
-drop function if exists sluice.claim_suspect(bigint);
 create or replace function sluice.claim(
     p_worker bigint, p_limit int, p_floors bigint[], p_wait_ms int, p_ceilings bigint[] default null)
 returns table (
     id bigint, attempt smallint, failures smallint, crashes smallint, max_attempts smallint, kind sluice.job_kind,
     priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[],
-    stage int, treatment json, rest_ms int)
+    stage int, treatment json, rest_ms int, tenant_id int)
 language plpgsql
 -- Planning was 0.38 of a 0.46 ms call, and one plan is right whatever the statistics of a fresh table say.
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -93,7 +89,7 @@ begin
     if v_paused or v_low is null then
         return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
             null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now,
-            v_stage, null::json, null::int;
+            v_stage, null::json, null::int, null::int;
         return;
     end if;
     if v_is_limited then
@@ -103,7 +99,7 @@ begin
             -- Not looked at: that nothing is there is not said, so the floors stay.
             return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
                 null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json,
-                v_floors, v_stage, null::json, v_rest;
+                v_floors, v_stage, null::json, v_rest, null::int;
             return;
         end if;
         v_limit := v_allowed;
@@ -181,23 +177,29 @@ begin
                 (extract(epoch from clock_timestamp() - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
                 j.stream, j.payload, null::bigint[], null::int,
                 -- A stand-in answers as the arm of the model that was asked for would have.
-                case when v_experiment is not null or j.model_id <> v_model then sluice.treatment(l.id) end, null::int
+                case when v_experiment is not null or j.model_id <> v_model then sluice.treatment(l.id) end, null::int,
+                j.tenant_id
             from unnest(v_ids, v_attempts, v_failures, v_crashes, v_priorities, v_keys)
                 l(id, attempt, failures, crashes, priority, key)
             join sluice.job j on j.id = l.id;
     end if;
     return query select null::bigint, null::smallint, null::smallint, null::smallint, null::smallint,
         null::sluice.job_kind, null::smallint, v_version, null::bigint, null::bigint, null::boolean, null::json, v_now,
-        v_stage, null::json, v_rest;
+        v_stage, null::json, v_rest, null::int;
 end $$;
 comment on function sluice.claim is
-    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in; its rest_ms, when it is there, how long the limits of the deployment allow no more, and then what was not found says nothing. treatment is what the arm of an experiment changes of the request. What is over the limits of another deployment is claimed with the key 0 where there is room. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
+    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in; its rest_ms, when it is there, how long the limits of the deployment allow no more, and then what was not found says nothing. tenant_id is whose it is, 0 for a second attempt. treatment is what the arm of an experiment changes of the request. What is over the limits of another deployment is claimed with the key 0 where there is room. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
+
+create or replace function sluice.tenant_names(p_ids int[]) returns table (id int, name text) language sql stable as $$
+    select t.id, t.name from sluice.tenant t where t.id = any (p_ids)
+$$;
+comment on function sluice.tenant_names(int[]) is 'The names of tenants, for the log lines of their attempts.';
 
 create or replace function sluice.claim_suspect(p_worker bigint)
 returns table (
     id bigint, attempt smallint, failures smallint, crashes smallint, max_attempts smallint, kind sluice.job_kind,
     priority smallint, key bigint, deadline_ms bigint, queued_ms bigint, stream boolean, payload json, floors bigint[],
-    stage int, treatment json, rest_ms int)
+    stage int, treatment json, rest_ms int, tenant_id int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -228,7 +230,7 @@ begin
         select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
             least((extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint, j.execution_ms),
             (extract(epoch from l.started_at - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
-            j.stream, j.payload, null::bigint[], null::int, sluice.treatment(l.id), null::int
+            j.stream, j.payload, null::bigint[], null::int, sluice.treatment(l.id), null::int, j.tenant_id
         from sluice.running l join sluice.job j on j.id = l.id where l.id = v_id;
 end $$;
 comment on function sluice.claim_suspect is

@@ -27,8 +27,6 @@ begin
 end $$;
 comment on function sluice.tenant_id_of(text) is 'The id of a tenant, or SL002.';
 
--- It returns more now, which "or replace" refuses.
-drop function if exists sluice.enqueue_terms(text, text, int, sluice.job_kind);
 create or replace function sluice.enqueue_terms(
     p_model text, p_tenant text, p_priority int, p_kind sluice.job_kind,
     out model_id int, out max_attempts smallint, out tenant_id int, out weight int, out payload_bytes_max bigint,
@@ -50,9 +48,6 @@ end $$;
 comment on function sluice.enqueue_terms is
     'What every enqueue needs to know of its model and tenant. SL001: unknown model. SL002: unknown tenant. SL003: bad argument.';
 
--- A parameter was added, which "or replace" takes for another function.
-drop function if exists sluice.enqueue(
-    text, json, sluice.job_kind, int, timestamptz, timestamptz, text, text, text, int, json);
 create or replace function sluice.enqueue(
     model text,
     payload json,

@@ -229,8 +229,6 @@ end $$;
 comment on function sluice.drain(text, text, boolean) is
     'Takes a deployment out of the traffic and ends its workers once they have finished what they hold. SL030 when no other serves, unless forced.';
 
--- A parameter was added, which "or replace" takes for another function.
-drop function if exists sluice.restore(text, text);
 create or replace function sluice.restore(deployment text, why text default null, ramp boolean default false)
 returns text language plpgsql as $$
 declare

@@ -13,6 +13,9 @@ begin
     insert into sluice.api_key (tenant_id, name, prefix, sha256, scopes, expires_at)
     values (sluice.tenant_id_of(p_tenant), p_name, p_prefix, p_sha256, p_scopes, p_expires_at)
     returning id into v_id;
+    perform sluice.record_change('create_key', 'key ' || v_id, null,
+        jsonb_build_object('tenant', p_tenant, 'name', p_name, 'scopes', p_scopes, 'expires_at', p_expires_at), null,
+        format('a key of tenant %s to %s', p_tenant, array_to_string(p_scopes, ' and ')));
     return v_id;
 end $$;
 comment on function sluice.create_key is
@@ -32,15 +35,20 @@ $$;
 comment on function sluice.list_keys() is 'Keys with their own limits, newest first, 1,000 at most.';
 
 create or replace function sluice.revoke_key(p_id int) returns void language plpgsql as $$
+declare
+    v_revoked timestamptz;
 begin
-    update sluice.api_key k set revoked_at = coalesce(k.revoked_at, clock_timestamp()) where k.id = p_id;
+    select k.revoked_at into v_revoked from sluice.api_key k where k.id = p_id for update;
     if not found then
         raise exception using errcode = 'SL005', message = format('There is no key %s.', p_id);
     end if;
-    insert into sluice.event (kind, subject, reason) values ('key_revoked', 'key ' || p_id, 'revoked by request');
+    if v_revoked is not null then return; end if;
+    update sluice.api_key k set revoked_at = clock_timestamp() where k.id = p_id returning k.revoked_at into v_revoked;
+    perform sluice.record_change('revoke_key', 'key ' || p_id, jsonb_build_object('revoked_at', null),
+        jsonb_build_object('revoked_at', v_revoked), null, 'let in no more');
 end $$;
 comment on function sluice.revoke_key(int) is
-    'Lets a key in no more; gateways that know it find out within seconds. SL005: no such key.';
+    'Lets a key in no more; gateways that know it find out within seconds. One that was revoked before stays so. SL005: no such key.';
 
 create or replace function sluice.announce_waiting(p_results boolean, p_chunks boolean, p_ms int) returns void
 language plpgsql as $$
@@ -53,8 +61,6 @@ end $$;
 comment on function sluice.announce_waiting is
     'Says that somebody waits that long for results, on the channel sluice_result, or pieces of answers, on sluice_chunk.';
 
--- It returns more now, which "or replace" refuses.
-drop function if exists sluice.results_of(bigint[]);
 create or replace function sluice.results_of(p_ids bigint[])
 returns table (
     id bigint, state sluice.job_state, attempt smallint, error_class sluice.error_class, error_message text,

@@ -15,13 +15,8 @@ begin
 end $$;
 comment on function sluice.find_ready(bigint) is 'The ready row of a job, by index, without an index on id.';
 
--- What they return is the rows of a view, which "or replace" could neither put in the place of a list of columns nor change.
-drop function if exists sluice.job_status(bigint[]);
-drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int);
-drop function if exists sluice.list_jobs(sluice.job_state, text, int, bigint, int, text);
--- A migration that removes a column it shows has to drop it, and these, first.
-drop view if exists sluice.known_job;
-create view sluice.known_job as
+-- A migration that removes a column it shows has to drop it, and what returns its rows, first.
+create or replace view sluice.known_job as
     select j.id,
         case when r.id is not null then r.state when l.id is not null then 'running'
              when s.id is not null then 'scheduled' else 'queued' end::sluice.job_state as state,
@@ -48,7 +43,7 @@ comment on view sluice.known_job is
     'What is known of every job; served_by is the model that answered in place of the one that was asked for; hedged says that its second attempt answered, begun because the first was late. One between two tables is reported as queued, which it is or is about to be. Ask it by id: it looks into every table.';
 
 -- The view has more tables than the planner moves by itself: without the limits it would begin with all jobs there are.
-create function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language plpgsql stable
+create or replace function sluice.job_status(p_ids bigint[]) returns setof sluice.known_job language plpgsql stable
 set join_collapse_limit = 16 set from_collapse_limit = 16 set plan_cache_mode = force_generic_plan as $$
 begin
     return query
@@ -185,7 +180,7 @@ end $$;
 comment on function sluice.forget_job(bigint) is
     'Removes a job that has ended, with its request and its answer. SL005: no such job. SL006: it has not ended, or belongs to a batch.';
 
-create function sluice.list_jobs(
+create or replace function sluice.list_jobs(
     p_state sluice.job_state, p_model text, p_batch int, p_before bigint, p_limit int, p_tenant text default null)
 returns setof sluice.known_job language plpgsql stable as $$
 #variable_conflict use_column

@@ -22,8 +22,9 @@ begin
     values (v_key.tenant_id, v_key.name, p_prefix, p_sha256, v_key.scopes, coalesce(v_key.line_id, v_key.id), p_expires_at)
     returning id into v_id;
     update sluice.api_key k set expires_at = least(k.expires_at, clock_timestamp() + p_overlap) where k.id = p_id;
-    insert into sluice.event (kind, subject, reason)
-    values ('key_rotated', 'key ' || p_id, format('replaced by key %s, let in for %s more', v_id, p_overlap));
+    perform sluice.record_change('rotate_key', 'key ' || p_id, jsonb_build_object('expires_at', v_key.expires_at),
+        jsonb_build_object('expires_at', (select k.expires_at from sluice.api_key k where k.id = p_id), 'replaced_by', v_id), null,
+        format('replaced by key %s, let in for %s more', v_id, p_overlap));
     return v_id;
 end $$;
 comment on function sluice.rotate_key is
@@ -31,12 +32,12 @@ comment on function sluice.rotate_key is
 
 create or replace function sluice.set_limits(
     p_tenant text default null, p_key int default null, p_requests_per_minute int default null,
-    p_tokens_per_minute bigint default null, p_concurrency int default null)
-returns int language plpgsql as $$
+    p_tokens_per_minute bigint default null, p_concurrency int default null, p_why text default null)
+returns text language plpgsql as $$
 declare
     v_tenant int := case when p_tenant is not null then sluice.tenant_id_of(p_tenant) end;
     v_key int;
-    v_id int;
+    v_before jsonb;
 begin
     if (p_tenant is null) = (p_key is null) then
         raise exception using errcode = 'SL003', message = 'Limits are those of a tenant or of a key: name one of them.';
@@ -51,20 +52,24 @@ begin
             or p_concurrency not between 1 and 1000000 then
         raise exception using errcode = 'SL003', message = 'A limit is at least 1; leave it out for none.';
     end if;
-    insert into sluice.rate_limit as l (tenant_id, key_id, requests_per_minute, tokens_per_minute, concurrency)
+    select to_jsonb(x) into v_before
+    from (select l.requests_per_minute, l.tokens_per_minute, l.concurrency from sluice.rate_limit l
+          where l.tenant_id = v_tenant or l.key_id = v_key for update) x;
+    insert into sluice.rate_limit (tenant_id, key_id, requests_per_minute, tokens_per_minute, concurrency)
     values (v_tenant, v_key, p_requests_per_minute, p_tokens_per_minute, p_concurrency)
-    on conflict do nothing returning l.id into v_id;
-    if v_id is null then
+    on conflict do nothing;
+    if not found then
         update sluice.rate_limit l
         set requests_per_minute = p_requests_per_minute, tokens_per_minute = p_tokens_per_minute,
             concurrency = p_concurrency, requests_left = null, tokens_left = null, refilled_at = clock_timestamp()
-        where l.tenant_id = v_tenant or l.key_id = v_key returning l.id into v_id;
+        where l.tenant_id = v_tenant or l.key_id = v_key;
     end if;
-    insert into sluice.event (kind, subject, reason)
-    values ('limits_set', coalesce('tenant ' || p_tenant, 'key ' || p_key), format(
-        '%s requests and %s tokens a minute, %s at a time', coalesce(p_requests_per_minute::text, 'unlimited'),
-        coalesce(p_tokens_per_minute::text, 'unlimited'), coalesce(p_concurrency::text, 'unlimited')));
-    return v_id;
+    return sluice.record_change('set_limits', coalesce('tenant ' || p_tenant, 'key ' || p_key), v_before,
+        jsonb_build_object('requests_per_minute', p_requests_per_minute, 'tokens_per_minute', p_tokens_per_minute,
+            'concurrency', p_concurrency), p_why,
+        format('%s: %s requests and %s tokens a minute, %s at a time', coalesce('tenant ' || p_tenant, 'key ' || p_key),
+            coalesce(p_requests_per_minute::text, 'unlimited'), coalesce(p_tokens_per_minute::text, 'unlimited'),
+            coalesce(p_concurrency::text, 'unlimited')));
 end $$;
 comment on function sluice.set_limits is
     'Sets what a tenant, or a key and those it was rotated from and to, may ask of all gateways together; null: as much as it likes. Buckets start full. Gateways follow within seconds.';
@@ -163,15 +168,20 @@ end $$;
 comment on function sluice.take_grants is
     'One statement for everything a gateway wants of limits, and gives back: requests and tokens to take from the buckets, what it did not use (tokens_back below zero: what it used beyond), and how many slots it wants to hold, for 15 seconds. Grants what there is: the sum of all gateways'' grants never exceeds a bucket. Limits that are gone have no row.';
 
-create or replace function sluice.set_queue_bound(p_waiting int, p_model text default null, p_tenant text default null)
-returns void language plpgsql as $$
+create or replace function sluice.set_queue_bound(
+    p_waiting int, p_model text default null, p_tenant text default null, p_why text default null)
+returns text language plpgsql as $$
 declare
     v_model int := case when p_model is not null then sluice.model_id_of(p_model) end;
     v_tenant int := case when p_tenant is not null then sluice.tenant_id_of(p_tenant) end;
+    v_subject text := coalesce('model ' || p_model, 'every model') || ', ' || coalesce('tenant ' || p_tenant, 'each tenant');
+    v_before int;
 begin
     if p_waiting < 0 then
         raise exception using errcode = 'SL003', message = 'The bound is 0 or more; null removes it.';
     end if;
+    select b.waiting into v_before from sluice.queue_bound b
+    where b.model_id is not distinct from v_model and b.tenant_id is not distinct from v_tenant for update;
     if p_waiting is null then
         delete from sluice.queue_bound b
         where b.model_id is not distinct from v_model and b.tenant_id is not distinct from v_tenant;
@@ -179,9 +189,9 @@ begin
         insert into sluice.queue_bound (tenant_id, model_id, waiting) values (v_tenant, v_model, p_waiting)
         on conflict (tenant_id, model_id) do update set waiting = excluded.waiting;
     end if;
-    insert into sluice.event (kind, subject, reason) values ('queue_bound_set',
-        coalesce('model ' || p_model, 'every model'),
-        format('%s jobs may wait for %s', coalesce(p_waiting::text, 'the usual number of'), coalesce(p_tenant, 'each tenant')));
+    return sluice.record_change('set_queue_bound', v_subject, jsonb_build_object('waiting', v_before),
+        jsonb_build_object('waiting', p_waiting), p_why,
+        format('%s: %s jobs may wait', v_subject, coalesce(p_waiting::text, 'the usual number of')));
 end $$;
 comment on function sluice.set_queue_bound is
     'How many jobs of a tenant (null: of each) may wait for a model (null: for each) before gateways answer 429; null removes the bound. Gateways follow within seconds.';
@@ -246,10 +256,13 @@ comment on function sluice.queue_depths(int) is
 create or replace function sluice.set_guard(
     p_model text, p_body_bytes_max int default null, p_json_depth_max int default null,
     p_prompt_characters_max int default null, p_max_tokens_min int default 1, p_max_tokens_max int default null,
-    p_control_characters text default 'pass', p_unknown_fields text default 'pass', p_extra_fields text[] default '{}')
-returns void language plpgsql as $$
+    p_control_characters text default 'pass', p_unknown_fields text default 'pass', p_extra_fields text[] default '{}',
+    p_why text default null)
+returns text language plpgsql as $$
 declare
     v_model int := sluice.model_id_of(p_model);
+    v_before jsonb;
+    v_after jsonb;
 begin
     if coalesce(p_control_characters not in ('pass', 'strip', 'refuse') or p_unknown_fields not in ('pass', 'strip', 'refuse'), true) then
         raise exception using errcode = 'SL003', message = 'Control characters and unknown fields are to pass, strip or refuse.';
@@ -259,17 +272,19 @@ begin
         raise exception using errcode = 'SL003',
             message = 'A guard''s bounds are at least 1, its depth at most 1,000, and its least max_tokens no more than its most.';
     end if;
-    insert into sluice.model_guard values (v_model, p_body_bytes_max, p_json_depth_max, p_prompt_characters_max,
+    select to_jsonb(g) - 'model_id' into v_before from sluice.model_guard g where g.model_id = v_model for update;
+    insert into sluice.model_guard as g values (v_model, p_body_bytes_max, p_json_depth_max, p_prompt_characters_max,
         p_max_tokens_min, p_max_tokens_max, p_control_characters, p_unknown_fields, p_extra_fields)
     on conflict (model_id) do update set body_bytes_max = excluded.body_bytes_max,
         json_depth_max = excluded.json_depth_max, prompt_characters_max = excluded.prompt_characters_max,
         max_tokens_min = excluded.max_tokens_min, max_tokens_max = excluded.max_tokens_max,
         control_characters = excluded.control_characters, unknown_fields = excluded.unknown_fields,
-        extra_fields = excluded.extra_fields;
-    insert into sluice.event (kind, subject, reason) values ('guard_set', 'model ' || p_model, format(
-        'max_tokens %s to %s, prompts of %s characters, control characters %s, unknown fields %s', p_max_tokens_min,
-        coalesce(p_max_tokens_max::text, 'any'), coalesce(p_prompt_characters_max::text, 'any number of'),
-        p_control_characters, p_unknown_fields));
+        extra_fields = excluded.extra_fields
+    returning to_jsonb(g) - 'model_id' into v_after;
+    return sluice.record_change('set_guard', 'model ' || p_model, v_before, v_after, p_why, format(
+        '%s: max_tokens %s to %s, prompts of %s characters, control characters %s, unknown fields %s', p_model,
+        p_max_tokens_min, coalesce(p_max_tokens_max::text, 'any'),
+        coalesce(p_prompt_characters_max::text, 'any number of'), p_control_characters, p_unknown_fields));
 end $$;
 comment on function sluice.set_guard is
     'Sets what gateways check of a model''s requests before they are queued; null: any. Requests past a bound are refused with 400 (413 for the body''s size); max_tokens is clamped, and the clamp told in a header. Gateways follow within seconds.';

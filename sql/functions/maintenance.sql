@@ -1,7 +1,5 @@
 -- What keeps the queue in shape: due jobs, deadlines, rings, partitions. Every function may be called by anybody at any time.
 
--- It has another name now: promote is what operators say of a rollout.
-drop function if exists sluice.promote(timestamptz, int);
 create or replace function sluice.promote_due(p_floor timestamptz default '-infinity', p_limit int default 1000)
 returns table (promoted int, floor timestamptz, next_ms bigint) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off

@@ -22,9 +22,6 @@ end $$;
 comment on function sluice.virtual_time(int, smallint, smallint) is
     'The largest fair key claimed by a deployment that may claim this bucket (null, or a lane: any of the model). New keys lie above it, so no floor of a worker can hide them.';
 
--- It takes one more argument now, which "or replace" takes for another function.
-drop function if exists sluice.fair_key(int, smallint, int, int, smallint, bigint);
-
 create or replace function sluice.fair_key(
     p_model int, p_priority smallint, p_tenant int, p_weight int, p_bucket smallint, p_count bigint, p_lead bigint default 0)
 returns bigint language plpgsql as $$

@@ -28,11 +28,12 @@ create or replace function sluice.granted() returns table (role text, name text)
         'score'])
     union all
     select 'sluice_operator', unnest(array['isolate', 'restore', 'drain', 'pause', 'resume', 'set_weights', 'set_strategy', 'set_tier',
-        'swap', 'scale', 'set_scaling', 'drain_host', 'restore_host', 'rollout', 'promote', 'rollback', 'pause_rollout', 'resume_rollout', 'set_policy', 'set_deployment_limits', 'set_fallbacks', 'start_experiment', 'stop_experiment', 'score', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment',
+        'swap', 'scale', 'set_scaling', 'drain_host', 'restore_host', 'rollout', 'promote', 'rollback', 'pause_rollout', 'resume_rollout', 'set_policy', 'set_deployment_limits', 'set_fallbacks', 'start_experiment', 'stop_experiment', 'score', 'retry_dead', 'cancel_where', 'cancel', 'retry', 'put_tenant', 'put_model', 'put_deployment', 'set_guard', 'guards',
+        'set_queue_bound', 'queue_bounds', 'set_limits', 'list_keys', 'revoke_key',
         'redeliver', 'list_webhooks', 'webhook_tries'])
     union all
     select 'sluice_worker', unnest(array['worker_start', 'worker_attach', 'worker_draining', 'worker_ended', 'heartbeat', 'claim',
-        'claim_suspect', 'finish', 'append_chunks', 'record_backend', 'backend_loaded', 'backend_refused', 'note'])
+        'claim_suspect', 'tenant_names', 'finish', 'append_chunks', 'record_backend', 'backend_loaded', 'backend_refused', 'note'])
 $$;
 comment on function sluice.granted() is 'Which functions each role may call. sluice_operator is a member of sluice_reader as well.';
 

@@ -176,10 +176,6 @@ end $$;
 comment on function sluice.set_scaling(text, jsonb, text) is
     'Changes how many workers a deployment may have and what their number follows; what is not named stays, null is the default again. min_workers and max_workers (null: a fixed number, that of the deployment), scaler (queue_delay), objective_ms (30000), per_worker (1), utilization (0.7), query, query_timeout_ms (1000), schedule, up_stabilisation_ms (0), down_stabilisation_ms (0), idle_timeout_ms (learned), memory_per_worker in bytes (not counted), priority (0), budget in worker-seconds an hour (unbounded), price_per_hour of a worker and money_per_hour for all of them (unbounded), batch_scales (true), attainment (0.995), miss_price in worker-seconds (1800), forecast (true), spread (spread), host_labels ({}), preload (false). RunPod''s workersMin, workersMax, scalerType, scalerValue and idleTimeout are taken for what they mean.';
 
--- Parameters were added, which "or replace" takes for another function.
-drop function if exists sluice.scale(text, int);
-drop function if exists sluice.scale(text, int, text);
-drop function if exists sluice.scale(text, int, text, int, int, int, text, interval, double precision, double precision, text, interval, jsonb, interval, interval, interval, bigint, int, double precision, boolean, double precision, double precision, boolean, text, jsonb, boolean, text[], int, int, text, double precision, double precision, jsonb);
 create or replace function sluice.scale(
     deployment text, workers int default null, why text default null, min_workers int default null, max_workers int default null,
     slots int default null, scaler text default null, objective interval default null, per_worker double precision default null,

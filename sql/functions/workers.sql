@@ -34,8 +34,6 @@ end $$;
 comment on function sluice.worker_start is
     'Registers a worker process and returns what it hosts. With p_direct the caller''s connection holds an advisory lock (7021, worker id) from now on, whose loss is noticed at once.';
 
--- What it takes and returns has changed, which "or replace" takes for another function.
-drop function if exists sluice.heartbeat(bigint, bigint[]);
 create or replace function sluice.heartbeat(
     p_worker bigint,
     p_in_flight bigint[],

@@ -25,14 +25,22 @@ struct AdminCommand: ParsableCommand {
         ])
 }
 
-/// A verb of `sluice admin`.
-protocol AdminVerb: SluiceCommand {
+/// A command whose change is a row of `sluice.audit`.
+protocol AuditedCommand: SluiceCommand {
     var admin: AdminOptions { get }
+}
+
+extension AuditedCommand {
+    var output: OutputFlags { admin.output }
+}
+
+/// A verb of `sluice admin`.
+protocol AdminVerb: AuditedCommand {
     /// What is to be done.
     var verb: FleetVerb { get throws }
 }
 
-/// What every verb takes.
+/// What every one of them takes.
 struct AdminOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A reason, for the record.", valueName: "text"))
     var why: String?
@@ -42,21 +50,26 @@ struct AdminOptions: ParsableArguments {
     func validate() throws {
         guard (why?.utf8.count ?? 0) <= 300 else { throw ValidationError("A reason has at most 300 bytes.") }
     }
-}
 
-extension AdminVerb {
-    var output: OutputFlags { admin.output }
-
-    func perform(_ console: Console) async throws -> ProcessExit {
-        let verb = try verb
-        let session = try await Session.open(admin.database)
+    /// Makes a change in the name of whoever runs this program, and shows the sentence it returns.
+    func perform(
+        _ console: Console, _ change: (Queue, _ why: String?) async throws -> String
+    ) async throws -> ProcessExit {
+        let session = try await Session.open(database)
         try await session.queue.actAs(ProcessEnvironment.person)
-        let sentence = try await session.queue.perform(verb, why: admin.why)
+        let sentence = try await change(session.queue, why)
         if console.options.isJSON {
             try console.show(["did": .string(sentence)])
         } else {
             try console.show([sentence])
         }
         return .ok
+    }
+}
+
+extension AdminVerb {
+    func perform(_ console: Console) async throws -> ProcessExit {
+        let verb = try verb
+        return try await admin.perform(console) { queue, why in try await queue.perform(verb, why: why) }
     }
 }

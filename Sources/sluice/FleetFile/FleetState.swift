@@ -151,12 +151,12 @@ struct FleetState {
             _ = try await queue.perform(.setDeploymentLimits(deployment, limits: Array(limits.utf8)), why: why)
         case .setGuard(let model, let bounds):
             let object = bounds.sorted { $0.key < $1.key }.map { "\(FleetFile.quoted($0.key)): \($0.value)" }
-            try await queue.setGuard(of: model, Array("{\(object.joined(separator: ", "))}".utf8))
+            try await queue.setGuard(of: model, Array("{\(object.joined(separator: ", "))}".utf8), why: why)
         case .setWaiting(let model, let bound):
             if case .most(let waiting) = bound {
-                try await queue.setBound(waiting, model: model)
+                try await queue.setBound(waiting, model: model, why: why)
             } else {
-                try await queue.setBound(nil, model: model)
+                try await queue.setBound(nil, model: model, why: why)
             }
         case .stopExperiment(let name):
             _ = try await queue.perform(.stopExperiment(name), why: why)

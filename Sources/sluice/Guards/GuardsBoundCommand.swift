@@ -27,7 +27,7 @@ struct GuardsBoundsCommand: SluiceCommand {
 }
 
 /// Sets how many jobs may wait.
-struct GuardsBoundCommand: SluiceCommand {
+struct GuardsBoundCommand: AuditedCommand {
     static let configuration = CommandConfiguration(
         commandName: "bound",
         abstract: "Set how many jobs of a tenant may wait for a model before gateways take no more.",
@@ -44,13 +44,11 @@ struct GuardsBoundCommand: SluiceCommand {
     var model: String?
     @Option(help: ArgumentHelp("Whose jobs.", valueName: "name"))
     var tenant: String?
-    @OptionGroup var database: DatabaseOptions
-    @OptionGroup var output: OutputFlags
+    @OptionGroup var admin: AdminOptions
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.setBound(waiting, model: model, tenant: tenant)
-        console.note(waiting == nil ? "The bound is removed." : "The bound is set.")
-        return .ok
+        try await admin.perform(console) { queue, why in
+            try await queue.setBound(waiting, model: model, tenant: tenant, why: why)
+        }
     }
 }

@@ -44,7 +44,7 @@ struct GuardsListCommand: SluiceCommand {
 }
 
 /// Sets the guard of a model.
-struct GuardsSetCommand: SluiceCommand {
+struct GuardsSetCommand: AuditedCommand {
     static let configuration = CommandConfiguration(
         commandName: "set",
         abstract: "Set what gateways check of a model's requests before they are queued.",
@@ -72,18 +72,16 @@ struct GuardsSetCommand: SluiceCommand {
     var unknownFields: RequestGuard.Policy = .pass
     @Option(help: ArgumentHelp("A field that is known nevertheless; again for more.", valueName: "name"))
     var extraField: [String] = []
-    @OptionGroup var database: DatabaseOptions
-    @OptionGroup var output: OutputFlags
+    @OptionGroup var admin: AdminOptions
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.setGuard(
-            ModelGuard(
-                model: model, bodyBytes: bodyBytes, depth: depth, promptCharacters: promptCharacters,
-                leastTokens: minTokens, mostTokens: maxTokens, controlCharacters: controlCharacters.rawValue,
-                unknownFields: unknownFields.rawValue, extraFields: extraField))
-        console.note("The guard of \(model) is set.")
-        return .ok
+        try await admin.perform(console) { queue, why in
+            try await queue.setGuard(
+                ModelGuard(
+                    model: model, bodyBytes: bodyBytes, depth: depth, promptCharacters: promptCharacters,
+                    leastTokens: minTokens, mostTokens: maxTokens, controlCharacters: controlCharacters.rawValue,
+                    unknownFields: unknownFields.rawValue, extraFields: extraField), why: why)
+        }
     }
 }
 

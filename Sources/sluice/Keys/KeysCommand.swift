@@ -43,6 +43,7 @@ struct KeysCreateCommand: SluiceCommand {
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let session = try await Session.open(database)
+        try await session.queue.actAs(ProcessEnvironment.person)
         let key = APIKey.random()
         let expiry = try await expires?.moment(on: session.connection, option: "--expires")
         let id = try await session.queue.createKey(
@@ -106,6 +107,7 @@ struct KeysRevokeCommand: SluiceCommand {
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let session = try await Session.open(database)
+        try await session.queue.actAs(ProcessEnvironment.person)
         try await session.queue.revokeKey(id)
         console.note("Key \(id) is revoked.")
         return .ok

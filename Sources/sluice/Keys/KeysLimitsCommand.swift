@@ -4,7 +4,7 @@ import Queue
 import Terminal
 
 /// Sets how much a key or a tenant may ask for.
-struct KeysLimitsCommand: SluiceCommand {
+struct KeysLimitsCommand: AuditedCommand {
     static let configuration = CommandConfiguration(
         commandName: "limits",
         abstract: "Set what a key, or all keys of a tenant together, may ask of all gateways together.",
@@ -25,18 +25,17 @@ struct KeysLimitsCommand: SluiceCommand {
     var tokens: Int64?
     @Option(help: ArgumentHelp("Requests at a time.", valueName: "n"))
     var concurrency: Int32?
-    @OptionGroup var database: DatabaseOptions
-    @OptionGroup var output: OutputFlags
+    @OptionGroup var admin: AdminOptions
 
     func validate() throws {
         guard (id == nil) != (tenant == nil) else { throw ValidationError("Name a key or a tenant.") }
     }
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.setLimits(
-            tenant: tenant, key: id, requestsPerMinute: requests, tokensPerMinute: tokens, concurrency: concurrency)
-        console.note("The limits are set.")
-        return .ok
+        try await admin.perform(console) { queue, why in
+            try await queue.setLimits(
+                tenant: tenant, key: id, requestsPerMinute: requests, tokensPerMinute: tokens, concurrency: concurrency,
+                why: why)
+        }
     }
 }

@@ -27,6 +27,7 @@ struct KeysRotateCommand: SluiceCommand {
 
     func perform(_ console: Console) async throws -> ProcessExit {
         let session = try await Session.open(database)
+        try await session.queue.actAs(ProcessEnvironment.person)
         let key = APIKey.random()
         let expiry = try await expires?.moment(on: session.connection, option: "--expires")
         let new = try await session.queue.rotateKey(

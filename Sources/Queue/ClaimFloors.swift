@@ -20,7 +20,14 @@ package struct ClaimRange: Sendable, Equatable {
 ///
 /// Below its floor nothing of the worker's share is left, so a claim steps neither over what was already taken nor over
 /// other deployments' jobs. Two things can hide a job below a floor: an enqueue that committed after the floor had passed
-/// its key, and a claim that was rolled back. Looks back below the floors, now and then, find those. Where nothing may be
+/// its key, and a claim that was rolled back.
+///
+/// An enqueue draws its key above the model's virtual time and then waits for the disk, so most that commit late are late by
+/// milliseconds. A level that was looked through to its end, where a job that comes would run at once, is therefore looked
+/// through from the virtual time of at least `settlingTime` ago. A level with a backlog begins at its floor: there the wait
+/// is longer than that, and what lies between is the most.
+///
+/// Looks back below the floors, now and then, find the rest. Where nothing may be
 /// rotated away they cross millions of dead index entries, so one look back covers as much as it can in `lookBackTime`
 /// and the next goes on where it ended; together they take at most one part in `lookBackShare` of the time. One that
 /// reaches the floors goes on above them, as any claim does.
@@ -29,9 +36,17 @@ package struct ClaimFloors: Sendable {
     package static let lookBackShare = 49
     /// About how long a look back may take.
     package static let lookBackTime = Duration.milliseconds(5)
+    /// How long an enqueue may take to commit without its job being hidden where none waits.
+    package static let settlingTime = Duration.milliseconds(50)
     /// The least of the keys a look back covers.
     private let leastWidth: Int64
     private var floors = ClaimRange.everything.floors
+    /// The virtual time of at least `settlingTime` ago.
+    private var settled = ClaimRange.everything.floors
+    /// One that is to be settled, and when it was.
+    private var settling: (since: Duration, virtualTime: [Int64])?
+    /// Which levels the last claim looked through to their end.
+    private var wasEmptied = [Bool](repeating: false, count: Priority.levels)
     /// The pass under way has looked below these.
     private var lookedBackTo = ClaimRange.everything.floors
     /// How much of the keys a look back covers.
@@ -50,10 +65,15 @@ package struct ClaimFloors: Sendable {
     ///
     /// Whatever has ceilings is only part of the queue: that nothing was found there says nothing of the rest.
     package func forClaim(at now: Duration) -> ClaimRange {
-        guard now >= nextLookBack, floors != ClaimRange.everything.floors else { return ClaimRange(floors: floors) }
+        guard now >= nextLookBack, floors != ClaimRange.everything.floors else { return ClaimRange(floors: start) }
         let rest = zip(lookedBackTo, floors).map { $1 - $0 }
         guard rest.contains(where: { $0 > width }) else { return ClaimRange(floors: lookedBackTo) }
         return ClaimRange(floors: lookedBackTo, ceilings: zip(lookedBackTo, rest).map { $0 + min($1, width) })
+    }
+
+    /// Where a claim starts that is no look back.
+    private var start: [Int64] {
+        floors.indices.map { wasEmptied[$0] ? min(floors[$0], settled[$0]) : floors[$0] }
     }
 
     /// A claim of `range` that began at `began` has returned at `now`.
@@ -61,7 +81,8 @@ package struct ClaimFloors: Sendable {
     /// - Parameters:
     ///   - keys: per priority, the largest key it took, if it took any.
     ///   - reachedEnd: whether it returned fewer jobs than it asked for, so that every level was looked through.
-    ///   - emptyFloors: per priority, where a level in which nothing was found may start next time.
+    ///   - emptyFloors: per priority, where a level in which nothing was found may start next time: the virtual time from
+    ///     before it looked.
     ///   - share: changes when the worker's share may have changed; then nothing is known any more.
     package mutating func claimReturned(
         _ range: ClaimRange, keys: [Int64?], reachedEnd: Bool, emptyFloors: [Int64], share: Int64, began: Duration,
@@ -73,7 +94,9 @@ package struct ClaimFloors: Sendable {
             return
         }
         self.share = share
-        if range.floors != floors {
+        let isLookBack = range.ceilings != nil || range.floors != start
+        settle(emptyFloors, since: began, now)
+        if isLookBack {
             lookedBack(range, reachedEnd: reachedEnd, took: now - began, now)
             // Of what it did not look through nothing is known.
             if range.ceilings != nil || !reachedEnd { return }
@@ -81,6 +104,7 @@ package struct ClaimFloors: Sendable {
         // Levels above the last one that gave something were looked through to their end.
         let lastTaken = reachedEnd ? Priority.levels : (keys.lastIndex { $0 != nil } ?? 0)
         for level in 0..<Priority.levels {
+            wasEmptied[level] = level < lastTaken
             if level < lastTaken {
                 floors[level] = max(floors[level], keys[level] ?? 0, emptyFloors[level])
             } else if let key = keys[level] {
@@ -88,6 +112,15 @@ package struct ClaimFloors: Sendable {
             }
         }
         if range == .everything { nextLookBack = now + (now - began) * Self.lookBackShare }
+    }
+
+    private mutating func settle(_ virtualTime: [Int64], since: Duration, _ now: Duration) {
+        let oldest = settling ?? (since, virtualTime)
+        if now - oldest.since >= Self.settlingTime {
+            (settled, settling) = (oldest.virtualTime, nil)
+        } else {
+            settling = oldest
+        }
     }
 
     private mutating func lookedBack(_ range: ClaimRange, reachedEnd: Bool, took: Duration, _ now: Duration) {

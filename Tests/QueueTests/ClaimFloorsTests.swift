@@ -5,17 +5,17 @@ struct ClaimFloorsTests {
     private static let none = [Int64?](repeating: nil, count: 5)
     private static let zero = [Int64](repeating: 0, count: 5)
 
-    /// Floors after a first claim of a millisecond.
+    /// Floors after a first claim of 60 ms, so that the virtual time from before it is settled.
     private func floors(after keys: [Int64?], reachedEnd: Bool, empty: [Int64] = zero) -> ClaimFloors {
         var floors = ClaimFloors()
         floors.claimReturned(
             .everything, keys: keys, reachedEnd: reachedEnd, emptyFloors: empty, share: 1, began: .zero,
-            now: .milliseconds(1))
+            now: .milliseconds(60))
         return floors
     }
 
     private func range(after keys: [Int64?], reachedEnd: Bool, empty: [Int64] = zero) -> ClaimRange {
-        floors(after: keys, reachedEnd: reachedEnd, empty: empty).forClaim(at: .milliseconds(2))
+        floors(after: keys, reachedEnd: reachedEnd, empty: empty).forClaim(at: .milliseconds(61))
     }
 
     @Test func `the first claim looks through everything`() {
@@ -29,13 +29,13 @@ struct ClaimFloorsTests {
     @Test func `a level above one that gave something was empty`() {
         #expect(
             range(after: [nil, 20, nil, 40, nil], reachedEnd: false, empty: [1, 2, 3, 4, 5]).floors == [
-                1, 20, 3, 40, 0,
+                1, 2, 3, 40, 0,
             ])
     }
 
     @Test func `every level was looked through when the claim came back short`() {
         #expect(
-            range(after: [nil, 20, nil, 4, nil], reachedEnd: true, empty: [9, 9, 9, 9, 9]).floors == [9, 20, 9, 9, 9])
+            range(after: [nil, 20, nil, 4, nil], reachedEnd: true, empty: [9, 9, 9, 9, 9]).floors == [9, 9, 9, 9, 9])
         #expect(range(after: Self.none, reachedEnd: true, empty: [9, 8, 7, 6, 5]).floors == [9, 8, 7, 6, 5])
     }
 
@@ -43,36 +43,38 @@ struct ClaimFloorsTests {
         var floors = floors(after: [nil, nil, 50, nil, nil], reachedEnd: false)
         floors.claimReturned(
             ClaimRange(floors: [0, 0, 50, 0, 0]), keys: [nil, nil, 20, nil, nil], reachedEnd: false,
-            emptyFloors: Self.zero, share: 1, began: .milliseconds(1), now: .milliseconds(2))
-        #expect(floors.forClaim(at: .milliseconds(2)).floors == [0, 0, 50, 0, 0])
+            emptyFloors: Self.zero, share: 1, began: .milliseconds(61), now: .milliseconds(62))
+        #expect(floors.forClaim(at: .milliseconds(62)).floors == [0, 0, 50, 0, 0])
     }
 
     @Test func `a look back that reaches the floors looks through everything, at most a fiftieth of the time`() {
         var floors = floors(after: [nil, nil, 30, nil, nil], reachedEnd: true, empty: [7, 7, 7, 7, 7])
-        let ordinary = ClaimRange(floors: [7, 7, 30, 7, 7])
-        #expect(floors.forClaim(at: .milliseconds(50) - .nanoseconds(1)) == ordinary)
-        #expect(floors.forClaim(at: .milliseconds(50)) == .everything)
+        let ordinary = ClaimRange(floors: [7, 7, 7, 7, 7])
+        let due = Duration.milliseconds(60 + 60 * 49)
+        #expect(floors.forClaim(at: due - .nanoseconds(1)) == ordinary)
+        #expect(floors.forClaim(at: due) == .everything)
         floors.claimReturned(
             .everything, keys: Self.none, reachedEnd: true, emptyFloors: [9, 9, 9, 9, 9], share: 1,
-            began: .milliseconds(50), now: .milliseconds(52))
-        #expect(floors.forClaim(at: .milliseconds(52 + 98) - .nanoseconds(1)).floors == [9, 9, 30, 9, 9])
-        #expect(floors.forClaim(at: .milliseconds(52 + 98)) == .everything)
+            began: due, now: due + .milliseconds(2))
+        #expect(floors.forClaim(at: due + .milliseconds(2 + 98) - .nanoseconds(1)) == ordinary)
+        #expect(floors.forClaim(at: due + .milliseconds(2 + 98)) == .everything)
     }
 
     @Test func `where a look back finds as much as it may, the next one follows at once`() {
-        var floors = floors(after: [nil, nil, 30, nil, nil], reachedEnd: true)
-        let back = floors.forClaim(at: .seconds(1))
+        var floors = floors(after: [nil, nil, 30, nil, nil], reachedEnd: true, empty: [7, 7, 7, 7, 7])
+        let back = floors.forClaim(at: .seconds(4))
         floors.claimReturned(
             back, keys: [nil, nil, 4, nil, nil], reachedEnd: false, emptyFloors: Self.zero, share: 1,
-            began: .seconds(1),
-            now: .seconds(2))
-        #expect(floors.forClaim(at: .seconds(2)) == back)
+            began: .seconds(4),
+            now: .seconds(5))
+        #expect(floors.forClaim(at: .seconds(5)) == back)
     }
 
     @Test func `a slow look back covers less, the next goes on where it ended, and the pass begins again`() {
         let top: Int64 = 1 << 40
-        var floors = floors(after: [nil, nil, top, nil, nil], reachedEnd: true)
-        var now = Duration.seconds(1)
+        let virtual = [0, 0, top, 0, 0]
+        var floors = floors(after: [nil, nil, top, nil, nil], reachedEnd: true, empty: virtual)
+        var now = Duration.seconds(4)
         var ends: [Int64] = []
         for took in [Duration.milliseconds(20), .milliseconds(4), .milliseconds(4), .milliseconds(4), .milliseconds(4)]
         {
@@ -81,8 +83,8 @@ struct ClaimFloorsTests {
             let began = now
             now += took
             floors.claimReturned(
-                range, keys: Self.none, reachedEnd: true, emptyFloors: Self.zero, share: 1, began: began, now: now)
-            #expect(floors.forClaim(at: now) == ClaimRange(floors: [0, 0, top, 0, 0]))
+                range, keys: Self.none, reachedEnd: true, emptyFloors: virtual, share: 1, began: began, now: now)
+            #expect(floors.forClaim(at: now) == ClaimRange(floors: virtual))
             now += took * ClaimFloors.lookBackShare
         }
         // All of it took four times as long as it may: then a quarter at a time.
@@ -91,29 +93,78 @@ struct ClaimFloorsTests {
     }
 
     @Test func `however slow, a look back covers something`() {
-        var floors = floors(after: [nil, nil, 1 << 40, nil, nil], reachedEnd: true)
+        let virtual: [Int64] = [0, 0, 1 << 40, 0, 0]
+        var floors = floors(after: [nil, nil, 1 << 40, nil, nil], reachedEnd: true, empty: virtual)
         floors.claimReturned(
-            floors.forClaim(at: .seconds(1)), keys: Self.none, reachedEnd: true, emptyFloors: Self.zero, share: 1,
-            began: .seconds(1), now: .seconds(1_000))
+            floors.forClaim(at: .seconds(4)), keys: Self.none, reachedEnd: true, emptyFloors: virtual, share: 1,
+            began: .seconds(4), now: .seconds(1_000))
         #expect(floors.forClaim(at: .seconds(100_000)).ceilings?[2] == 1 << 30)
     }
 
     @Test func `a share that changed makes the floors worthless, and those of the claim that saw it`() {
         var floors = floors(after: Self.none, reachedEnd: true, empty: [5, 5, 5, 5, 5])
         floors.claimReturned(
-            floors.forClaim(at: .milliseconds(2)), keys: [nil, 9, nil, nil, nil], reachedEnd: true,
-            emptyFloors: [9, 9, 9, 9, 9], share: 2, began: .milliseconds(2), now: .milliseconds(3))
-        #expect(floors.forClaim(at: .milliseconds(4)) == .everything)
+            floors.forClaim(at: .milliseconds(61)), keys: [nil, 9, nil, nil, nil], reachedEnd: true,
+            emptyFloors: [9, 9, 9, 9, 9], share: 2, began: .milliseconds(61), now: .milliseconds(62))
+        #expect(floors.forClaim(at: .milliseconds(63)) == .everything)
         floors.claimReturned(
             .everything, keys: [nil, 9, nil, nil, nil], reachedEnd: true, emptyFloors: [9, 9, 9, 9, 9], share: 2,
-            began: .milliseconds(3), now: .milliseconds(4))
-        #expect(floors.forClaim(at: .milliseconds(5)).floors == [9, 9, 9, 9, 9])
+            began: .milliseconds(63), now: .milliseconds(123))
+        #expect(floors.forClaim(at: .milliseconds(124)).floors == [9, 9, 9, 9, 9])
     }
 
     @Test func `forgotten, the next claim looks through everything`() {
         var floors = floors(after: Self.none, reachedEnd: true, empty: [5, 5, 5, 5, 5])
         floors.forgotten()
         #expect(floors.forClaim(at: .seconds(1)) == .everything)
+    }
+
+    @Test func `where nothing waits a claim begins at the virtual time of a while ago`() {
+        var floors = floors(after: Self.none, reachedEnd: true, empty: [5, 5, 5, 5, 5])
+        func claim(at now: Duration, key: Int64, reachedEnd: Bool) {
+            floors.claimReturned(
+                floors.forClaim(at: now), keys: [nil, nil, key, nil, nil], reachedEnd: reachedEnd,
+                emptyFloors: [Int64](repeating: key - 1, count: 5), share: 1, began: now, now: now + .milliseconds(1))
+        }
+        claim(at: .milliseconds(100), key: 10, reachedEnd: true)
+        #expect(floors.forClaim(at: .milliseconds(101)).floors == [5, 5, 5, 5, 5])
+        claim(at: .milliseconds(148), key: 20, reachedEnd: true)
+        #expect(floors.forClaim(at: .milliseconds(149)).floors == [5, 5, 5, 5, 5])
+        claim(at: .milliseconds(149), key: 30, reachedEnd: true)
+        #expect(floors.forClaim(at: .milliseconds(150)).floors == [9, 9, 9, 9, 9])
+        // With a backlog what lies between would be stepped over at every claim, and nothing runs the sooner for it.
+        claim(at: .milliseconds(150), key: 40, reachedEnd: false)
+        #expect(floors.forClaim(at: .milliseconds(151)).floors == [9, 9, 40, 29, 29])
+    }
+
+    /// One claimer that keeps up, and enqueues that draw their keys above the virtual time and commit within 50 ms.
+    @Test(arguments: 0..<50) func `where nothing waits no job is hidden that commits soon`(seed: Int) {
+        var random = SeededNumbers(UInt64(seed))
+        var floors = ClaimFloors()
+        var (now, virtual) = (Duration.zero, Int64(0))
+        var last: Int64 = 0
+        var uncommitted: [(key: Int64, visibleAt: Duration)] = []
+        var taken = 0
+        for _ in 0..<1_000 {
+            now += .microseconds(Int.random(in: 100...8_000, using: &random))
+            for _ in 0..<Int.random(in: 0...3, using: &random) {
+                last = max(virtual, last) + 1
+                uncommitted.append((last, now + .microseconds(Int.random(in: 0...50_000, using: &random))))
+            }
+            let range = floors.forClaim(at: now)
+            let empty = virtual
+            let found = uncommitted.filter { $0.visibleAt <= now }.map(\.key)
+            #expect(found.allSatisfy { $0 >= range.floors[2] || range.ceilings != nil })
+            if range.ceilings == nil {
+                uncommitted.removeAll { $0.visibleAt <= now }
+                virtual = max(virtual, found.max() ?? 0)
+                taken += found.count
+            }
+            floors.claimReturned(
+                range, keys: [nil, nil, found.max(), nil, nil], reachedEnd: true,
+                emptyFloors: [Int64](repeating: empty, count: 5), share: 1, began: now, now: now + .microseconds(900))
+        }
+        #expect(taken > 1_000)
     }
 
     /// A queue in memory with several claimers: enqueues get keys above every key claimed, as the database's do, and some

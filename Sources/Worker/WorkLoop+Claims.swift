@@ -31,15 +31,17 @@ extension WorkLoop {
                 try await claimSuspect()
             } else if let limit {
                 let (count, rest) = try await claim(limit, range, waiting: waiting)
-                if count == 0, let rest {
+                if let rest {
                     // At its limits: an end of its own, or one of its fellows', makes room sooner.
                     await claimSignal.wait(atMost: rest)
                     continue
                 }
                 // A look at part of the queue says nothing of the rest.
-                if count == 0 && range.ceilings != nil { continue }
+                if count < limit && range.ceilings != nil { continue }
                 emptyLooks = count == 0 ? emptyLooks + 1 : 0
-                if count == 0 && waiting {
+                // Whoever queues more from here on will tell. Looking again at once would only hold up the ends of what was
+                // found, which take the same connection.
+                if count < limit && waiting {
                     let pause = emptyLooks <= 2 ? Self.secondLook : settings.pollInterval * Double.random(in: 0.8...1.2)
                     state.withLock { $0.machine.waitsForWork = true }
                     await claimSignal.wait(atMost: pause)

@@ -23,10 +23,10 @@ package struct FailoverShape: Shape {
             _ = try await database.queue.perform(
                 .setWeights(model: "bench", weights: Array(#"{"bench": 50, "sick": 50}"#.utf8)), why: "bench")
             return try await laboratory.withProcess(
-                ["supervisor"], url: database.url, runtimeFolder: "\(laboratory.folder)/one"
+                ["supervisor"], url: database.url, environment: ["XDG_RUNTIME_DIR": "\(laboratory.folder)/one"]
             ) {
                 try await laboratory.withProcess(
-                    ["supervisor"], url: database.url, runtimeFolder: "\(laboratory.folder)/two"
+                    ["supervisor"], url: database.url, environment: ["XDG_RUNTIME_DIR": "\(laboratory.folder)/two"]
                 ) { try await measure(database) }
             }
         }

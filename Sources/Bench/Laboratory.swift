@@ -70,9 +70,9 @@ package struct Laboratory: Sendable {
         try await Connection.connect(ConnectionConfiguration(url), logger: logger)
     }
 
-    /// Runs `sluice` with `arguments` beside `body`, and ends it with SIGTERM afterwards, or SIGKILL when it lingers.
+    /// Runs `sluice` with `arguments`, and with `environment` on top of what every process here gets, beside `body`, and ends it with SIGTERM afterwards, or SIGKILL when it lingers.
     func withProcess<T: Sendable>(
-        _ arguments: [String], url: String, runtimeFolder: String? = nil,
+        _ arguments: [String], url: String, environment: [String: String] = [:],
         _ body: @Sendable @escaping () async throws -> T
     ) async throws -> T {
         var options = PlatformOptions()
@@ -80,12 +80,13 @@ package struct Laboratory: Sendable {
         options.teardownSequence = [
             .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: .seconds(10))
         ]
+        var own: [Environment.Key: String] = [
+            "SLUICE_DATABASE_URL": url, "SLUICE_BACKENDS": backends, "SLUICE_LOG_LEVEL": "warning",
+        ]
+        for (name, value) in environment { own[Environment.Key(stringLiteral: name)] = value }
         let configuration = Configuration(
             executable: .path(FilePath(executable)), arguments: Arguments(arguments),
-            environment: .inherit.updating(
-                [
-                    "SLUICE_DATABASE_URL": url, "SLUICE_BACKENDS": backends, "SLUICE_LOG_LEVEL": "warning",
-                ].merging(runtimeFolder.map { ["XDG_RUNTIME_DIR": $0] } ?? [:]) { $1 }),
+            environment: .inherit.updating(own),
             platformOptions: options)
         let outcome = try await run(configuration, input: .none, output: .discarded, error: .string(limit: 65536)) {
             execution in

@@ -97,9 +97,10 @@ package struct ClaimFloors: Sendable {
         let isLookBack = range.ceilings != nil || range.floors != start
         settle(emptyFloors, since: began, now)
         if isLookBack {
-            lookedBack(range, reachedEnd: reachedEnd, took: now - began, now)
+            let passed = levelsLookedBack(range, keys, reachedEnd: reachedEnd)
+            lookedBack(range, levels: passed, took: now - began, now)
             // Of what it did not look through nothing is known.
-            if range.ceilings != nil || !reachedEnd { return }
+            if range.ceilings != nil || passed == 0 { return }
         }
         // Levels above the last one that gave something were looked through to their end.
         let lastTaken = reachedEnd ? Priority.levels : (keys.lastIndex { $0 != nil } ?? 0)
@@ -123,8 +124,18 @@ package struct ClaimFloors: Sendable {
         }
     }
 
-    private mutating func lookedBack(_ range: ClaimRange, reachedEnd: Bool, took: Duration, _ now: Duration) {
-        guard reachedEnd else {
+    /// How many levels, from the first on, a look back has looked through up to their floor, or to its ceiling.
+    private func levelsLookedBack(_ range: ClaimRange, _ keys: [Int64?], reachedEnd: Bool) -> Int {
+        if reachedEnd { return Priority.levels }
+        guard range.ceilings == nil, let last = keys.lastIndex(where: { $0 != nil }), let key = keys[last] else {
+            return 0
+        }
+        // One that got all it asked for went on above the floor of the last level it took from, or ended below it.
+        return key >= floors[last] ? last + 1 : 0
+    }
+
+    private mutating func lookedBack(_ range: ClaimRange, levels: Int, took: Duration, _ now: Duration) {
+        guard levels > 0 else {
             // Where one job was hidden there may be more: they are the oldest of all, so they come first.
             nextLookBack = now
             return
@@ -135,7 +146,7 @@ package struct ClaimFloors: Sendable {
         } else if took < Self.lookBackTime / 2 {
             width = width > .max / 2 ? .max : width * 2
         }
-        lookedBackTo = range.ceilings ?? ClaimRange.everything.floors
+        for level in 0..<levels { lookedBackTo[level] = range.ceilings?[level] ?? 0 }
         nextLookBack = now + took * Self.lookBackShare
     }
 

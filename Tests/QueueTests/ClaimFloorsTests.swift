@@ -70,6 +70,38 @@ struct ClaimFloorsTests {
         #expect(floors.forClaim(at: .seconds(5)) == back)
     }
 
+    @Test func `one that goes on above the floor and comes back full is over`() {
+        var floors = floors(after: [nil, nil, 30, nil, nil], reachedEnd: false)
+        floors.claimReturned(
+            ClaimRange(floors: [0, 0, 30, 0, 0]), keys: [nil, nil, 60, nil, nil], reachedEnd: false,
+            emptyFloors: Self.zero, share: 1, began: .milliseconds(61), now: .milliseconds(62))
+        let back = floors.forClaim(at: .seconds(4))
+        #expect(back == .everything)
+        // Below the floor there was one, and above it the rest.
+        floors.claimReturned(
+            back, keys: [nil, nil, 90, nil, nil], reachedEnd: false, emptyFloors: Self.zero, share: 1,
+            began: .seconds(4), now: .seconds(5))
+        #expect(floors.forClaim(at: .seconds(5)).floors == [0, 0, 90, 0, 0])
+        #expect(floors.forClaim(at: .seconds(5 + 49)).floors == Self.zero)
+    }
+
+    @Test func `with a backlog looks back are at most a fiftieth of the claims`() {
+        var floors = ClaimFloors()
+        var (now, taken, looksBack) = (Duration.zero, Int64(0), 0)
+        for _ in 0..<2_000 {
+            let range = floors.forClaim(at: now)
+            let isPart = range.ceilings != nil
+            if range.floors[2] < taken || isPart { looksBack += 1 }
+            let began = now
+            now += .milliseconds(isPart ? 1 : 9)
+            if !isPart { taken += 1_000 }
+            floors.claimReturned(
+                range, keys: [nil, nil, isPart ? nil : taken, nil, nil], reachedEnd: isPart,
+                emptyFloors: Self.zero, share: 1, began: began, now: now)
+        }
+        #expect(1...100 ~= looksBack, "\(looksBack) of 2,000")
+    }
+
     @Test func `a slow look back covers less, the next goes on where it ended, and the pass begins again`() {
         let top: Int64 = 1 << 40
         let virtual = [0, 0, top, 0, 0]

@@ -86,7 +86,7 @@ extension BatchLoader {
         let opened = try await queue.beginChunk(
             batch: place.batch, models: zip(chunk.models, chunk.counts).map { (name: $0, jobs: $1) }, priority: priority
         )
-        let reserved = try await queue.reserveJobs(Int32(chunk.count))
+        var reserved = try await queue.reserveJobs(Int32(chunk.count))
         place.steps.reserved.end()
         guard let first = reserved.ids.first, let last = reserved.ids.last else { return Int32(chunk.firstLine) }
         try await place.previous.storedJobs.wait()
@@ -96,6 +96,10 @@ extension BatchLoader {
             ) { try await writer.write($0) }
         }
         place.steps.storedJobs.end()
+        if opened.contains(where: \.hasExperiment) {
+            let refused = chunk.refusals.map { reserved.ids[$0.row] }
+            reserved = try await queue.assign(reserved, of: place.batch, without: refused)
+        }
         let rows = try chunk.readyRows(batch: place.batch, priority: priority, opened: opened, reserved: reserved)
         try await place.previous.queuedJobs.wait()
         let ready = try await connection.copyIn(Queue.copyReadySQL(into: reserved)) { try await $0.write(rows) }

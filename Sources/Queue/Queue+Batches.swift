@@ -82,6 +82,8 @@ package struct ChunkModel: Sendable {
     package var keyStep: Int64
     /// When the batch's window ends; nil: it has none.
     package var deadline: Timestamp?
+    /// Whether an experiment draws for its jobs.
+    package var hasExperiment: Bool
 }
 
 /// Ids for the jobs of a chunk, and what else the database decides for all of them.
@@ -108,6 +110,8 @@ extension Queue {
     private static let chunkEndStatement = Statement(
         "batch_chunk_end", "select sluice.batch_chunk_end($1::int, $2::int, $3::int, $4::bigint, $5::bigint, $6::int[])"
     )
+    private static let assignChunkStatement = Statement(
+        "assign_chunk", "select * from sluice.assign_chunk($1::int, $2::bigint, $3::bigint, $4::bigint[])")
     private static let chunkRefuseStatement = Statement(
         "batch_chunk_refuse",
         "select sluice.batch_chunk_refuse($1::int, $2::bigint[], $3::text[], $4::text[], $5::json[])")
@@ -177,7 +181,7 @@ extension Queue {
                     ChunkModel(
                         name: try row.decode(0), model: try row.decode(1), tenant: try row.decode(2),
                         maximumAttempts: try row.decode(3), key: try row.decode(4), keyStep: try row.decode(5),
-                        deadline: try row.decode(6)))
+                        deadline: try row.decode(6), hasExperiment: try row.decode(7)))
             }
             return found
         }
@@ -192,6 +196,31 @@ extension Queue {
             ReservedJobs(
                 ids: try row.decode(0), buckets: try row.decode(1), ring: try row.decode(2),
                 createdAt: try row.decode(3))
+        }
+    }
+
+    /// Gives the jobs of a chunk, which was copied with `copyJobsSQL`, the arms of their models' experiments.
+    ///
+    /// - Parameter refused: those of them that are not to run.
+    /// - Returns: `reserved`, with the lanes of arms in place of the buckets.
+    package func assign(
+        _ reserved: ReservedJobs, of batch: Int32, without refused: [Int64]
+    ) async throws(QueueError) -> ReservedJobs {
+        guard let first = reserved.ids.first, let last = reserved.ids.last else { return reserved }
+        let rows = try await call(Self.assignChunkStatement) {
+            $0.append(batch)
+            $0.append(first)
+            $0.append(last)
+            $0.append(refused)
+        }
+        return try decoding { () throws(PostgresError) in
+            var lanes: [Int64: Int16] = [:]
+            for row in rows { lanes[try row.decode(0)] = try row.decode(1) as Int16 }
+            var assigned = reserved
+            for (place, id) in reserved.ids.enumerated() {
+                if let lane = lanes[id] { assigned.buckets[place] = lane }
+            }
+            return assigned
         }
     }
 

@@ -44,6 +44,44 @@ struct LineGateTests {
         return BatchLoader(corner.connection, second: corner.second, options: options)
     }
 
+    @Test func `lines are drawn for an experiment of their model, those that are refused are not`() async throws {
+        try await Corner.with { corner in
+            var other = DeploymentRequest(model: "alpha", name: "alpha-2", backend: "mock")
+            other.workers = 0
+            try await corner.queue.putDeployment(other)
+            let arms = #"""
+                [{"name": "control", "percent": 50}, {"name": "lane", "percent": 40, "deployment": "alpha-2"},
+                 {"name": "dark", "percent": 10, "shadow": true}]
+                """#
+            _ = try await corner.queue.perform(
+                .startExperiment(.init("trial", model: "alpha", arms: Array(arms.utf8))), why: "a test")
+            let gate = Gate(room: .max)
+            let batch = try await corner.load(
+                try corner.file(Corner.lines(600), "drawn.jsonl"), loader(corner, gate))
+            // Who was drawn follows from the job alone; every line that runs was drawn for once, in its own arm's lane.
+            let wrong = """
+                select count(*) from sluice.ready r join sluice.job j using (id) join sluice.model m on m.id = j.model_id
+                left join sluice.exposure x on x.job_id = r.id left join sluice.arm a on a.id = x.arm_id
+                left join sluice.experiment e on e.id = m.experiment_id
+                where j.batch_id = \(batch) and (
+                    r.bucket <> coalesce(a.lane, sluice.bucket(r.id, null)) or (m.name <> 'alpha') <> (e.id is null)
+                    or a.name is distinct from case when e.id is not null and sluice.unit_bucket(e.salt, '#' || r.id) < 5000 then 'control'
+                        when e.id is not null and sluice.unit_bucket(e.salt, '#' || r.id) < 9000 then 'lane' end)
+                """
+            #expect(try await corner.count(wrong) == 0)
+            let inLane = "select count(*) from sluice.ready where batch_id = \(batch) and bucket >= 10000"
+            #expect(try await corner.count(inLane) > 20)
+            let copies =
+                "select count(*) from sluice.exposure x join sluice.job j on j.id = x.copied_from where j.batch_id = \(batch)"
+            #expect(try await corner.count(copies) > 0)
+            let refused = """
+                select count(*) from sluice.exposure x join sluice.result r on r.id in (x.job_id, x.copied_from) and r.state = 'failed'
+                """
+            #expect(try await corner.count(refused) == 0)
+            #expect(try await corner.violations().isEmpty)
+        }
+    }
+
     @Test func `lines that are refused have a result and are never queued`() async throws {
         try await Corner.with { corner in
             let gate = Gate(room: .max)

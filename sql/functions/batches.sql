@@ -36,7 +36,8 @@ comment on function sluice.unknown_models(text[]) is 'Which of some names are no
 
 create or replace function sluice.batch_chunk_begin(p_batch int, p_models text[], p_counts int[], p_priority int default 3)
 returns table (
-    model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, deadline_at timestamptz)
+    model text, model_id int, tenant_id int, max_attempts smallint, key bigint, key_step bigint, deadline_at timestamptz,
+    has_experiment boolean)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -54,13 +55,13 @@ begin
             -- Behind what is loaded of this batch: chunks with the same keys would have a long batch take more than its
             -- tenant's part, and every row of them would go into the middle of the index.
             sluice.fair_key(m.id, p_priority::smallint, v_tenant.id, v_tenant.weight, null, i.jobs, v_batch.loaded),
-            sluice.key_step(v_tenant.weight), v_batch.expires_at
+            sluice.key_step(v_tenant.weight), v_batch.expires_at, m.experiment_id is not null
         from unnest(p_models, p_counts) i(name, jobs)
         cross join lateral (select sluice.model_id_of(i.name) as id) k
         join sluice.model m on m.id = k.id;
 end $$;
 comment on function sluice.batch_chunk_begin is
-    'Opens a chunk inside the caller''s transaction: per model the fair keys and the deadline its jobs get (maintenance ends them together, so they need no row in deadline). The caller takes ids from reserve_jobs, COPYs a row a line into sluice.job and into sluice.ready, and calls batch_chunk_end. SL011: the batch is not being loaded. SL001: no such model.';
+    'Opens a chunk inside the caller''s transaction: per model the fair keys and the deadline its jobs get (maintenance ends them together, so they need no row in deadline), and whether an experiment draws for them: then assign_chunk follows on the copy into sluice.job. The caller takes ids from reserve_jobs, COPYs a row a line into sluice.job and into sluice.ready, and calls batch_chunk_end. SL011: the batch is not being loaded. SL001: no such model.';
 
 create or replace function sluice.reserve_jobs(
     p_count int, out ids bigint[], out buckets smallint[], out ring smallint, out created_at timestamptz)

@@ -75,6 +75,26 @@ end $$;
 comment on function sluice.assign is
     'Gives a job that is being enqueued its arm, queues copies for shadows, and returns the lane it is to wait in; null: it waits where it would without.';
 
+create or replace function sluice.assign_chunk(p_batch int, p_first_id bigint, p_last_id bigint, p_without bigint[])
+returns table (id bigint, lane smallint) language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select a.id, a.lane
+        from (
+            select j.id,
+                sluice.assign(m.experiment_id, j.model_id, j.id, j.affinity, j.tenant_id, j.kind, j.payload) as lane
+            from sluice.job j join sluice.model m on m.id = j.model_id
+            where j.id between p_first_id and p_last_id and j.batch_id = p_batch and m.experiment_id is not null
+                and j.id <> all (p_without)
+            order by j.id) a
+        where a.lane is not null;
+end $$;
+comment on function sluice.assign_chunk(int, bigint, bigint, bigint[]) is
+    'Gives the jobs of a chunk that was copied into sluice.job their arms, all but p_without, which are not to run, and queues copies for shadows. Returns those that are to wait in a lane.';
+
 create or replace function sluice.treatment(p_job bigint) returns json language plpgsql stable as $$
 begin
     return (select json_build_object('parameters', a.parameters, 'prompt_prefix', a.prompt_prefix)

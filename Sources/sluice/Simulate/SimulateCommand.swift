@@ -74,7 +74,7 @@ struct SimulateCommand: SluiceCommand {
         try rule.change(words: self.rule)
         let setting = fleet.setting(objective: objective?.seconds ?? rule.objective ?? 30, of: deployment)
         var contest = SimulatedContest(trace, setting, rule, pricePerHour: fleet.pricePerHour ?? rule.pricePerHour)
-        for name in policy.split(separator: ",") { try contest.run(String(name), isDrawn: svg != nil) }
+        try await contest.run(policy.split(separator: ",").map(String.init), isDrawn: svg != nil)
         if let svg, let chart = contest.chart {
             do {
                 try Data(chart.utf8).write(to: URL(filePath: svg))

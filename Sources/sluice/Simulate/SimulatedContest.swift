@@ -19,7 +19,6 @@ struct SimulatedContest {
         .init("STARTS", key: "starts"), .init("MEAN WAIT", key: "wait_mean"), .init("P50", key: "wait_p50"),
         .init("P95", key: "wait_p95"), .init("P99", key: "wait_p99"),
     ]
-    private var attainment: Double?
 
     /// - Parameter pricePerHour: what a worker costs in an hour; nil: money is not shown.
     init(_ trace: Trace, _ setting: FleetSetting, _ rule: ScalingRule, pricePerHour: Double?) {
@@ -46,43 +45,54 @@ struct SimulatedContest {
             """
     }
 
-    /// Runs the policy with this name.
+    /// Runs the policies with these names, side by side, and lists them in this order.
     ///
-    /// - Throws: `CommandFailure` when there is none.
-    mutating func run(_ name: String, isDrawn: Bool) throws(CommandFailure) {
-        switch name {
-        case "sluice":
-            let report = add(AutoscalerPolicy(rule: rule, epoch: trace.epoch), isDrawn)
-            attainment = report.attainment
-        case "keda": add(KEDAPolicy(target: Double(setting.slots)), isDrawn)
-        case "knative": add(KnativePolicy(), isDrawn)
-        case "runpod-delay": add(RunPodDelayPolicy(), isDrawn)
-        case "runpod-count": add(RunPodCountPolicy(value: Double(setting.slots)), isDrawn)
-        case "fixed":
-            // The best that reaches what the rule reached.
-            if let best = Rivals.bestFixed(trace, setting, attainment: attainment ?? 0.99) {
+    /// - Throws: `CommandFailure` when there is none of a name.
+    mutating func run(_ names: [String], isDrawn: Bool) async throws {
+        let policies = try names.map(policy(named:))
+        let drawn = isDrawn ? policies.firstIndex { $0 != nil } : nil
+        let (trace, setting) = (trace, setting)
+        let reports = await withTaskGroup { group in
+            for (place, policy) in policies.enumerated() {
+                guard let policy else { continue }
+                group.addTask {
+                    (place, SimulatedFleet.run(trace, policy, setting, keepsTimeline: place == drawn))
+                }
+            }
+            return await group.reduce(into: [Int: FleetReport]()) { $0[$1.0] = $1.1 }
+        }
+        for (place, policy) in policies.enumerated() {
+            if let policy, let report = reports[place] {
+                append(policy.name, report)
+                guard place == drawn else { continue }
+                let title = "\(policy.name) on \(trace.name)"
+                chart = ScalingChart(report, title: title, objective: setting.objective).svg
+            } else {
+                // The best that reaches what the rule reached.
+                let attainment = names.firstIndex(of: "sluice").flatMap { reports[$0]?.attainment }
+                guard let best = Rivals.bestFixed(trace, setting, attainment: attainment ?? 0.99) else { continue }
                 append("fixed \(best.workers), the fewest for as much", best.report)
             }
+        }
+    }
+
+    /// The policy with this name; nil for the best fixed size, which is known when the others have run.
+    private func policy(named name: String) throws(CommandFailure) -> (any ScalingPolicy)? {
+        switch name {
+        case "sluice": return AutoscalerPolicy(rule: rule, epoch: trace.epoch)
+        case "keda": return KEDAPolicy(target: Double(setting.slots))
+        case "knative": return KnativePolicy()
+        case "runpod-delay": return RunPodDelayPolicy()
+        case "runpod-count": return RunPodCountPolicy(value: Double(setting.slots))
+        case "fixed": return nil
         default:
             guard name.hasPrefix("fixed:"), let workers = Int(name.dropFirst(6)), 1...1000 ~= workers else {
                 throw CommandFailure(
                     .usage, "There is no policy \(name).",
                     fix: "Known: sluice, keda, knative, runpod-delay, runpod-count, fixed, fixed:N.")
             }
-            add(FixedSize(workers: workers), isDrawn)
+            return FixedSize(workers: workers)
         }
-    }
-
-    @discardableResult
-    private mutating func add(_ policy: some ScalingPolicy, _ isDrawn: Bool) -> FleetReport {
-        let draws = isDrawn && chart == nil
-        let report = SimulatedFleet.run(trace, policy, setting, keepsTimeline: draws)
-        if draws {
-            chart =
-                ScalingChart(report, title: "\(policy.name) on \(trace.name)", objective: setting.objective).svg
-        }
-        append(policy.name, report)
-        return report
     }
 
     private mutating func append(_ name: String, _ report: FleetReport) {

@@ -55,7 +55,8 @@ struct SimulatedContest {
         let reports = await withTaskGroup { group in
             for (place, policy) in policies.enumerated() {
                 guard let policy else { continue }
-                group.addTask {
+                // Not on the loop of the database, which is one thread.
+                group.addTask(executorPreference: globalConcurrentExecutor) {
                     (place, SimulatedFleet.run(trace, policy, setting, keepsTimeline: place == drawn))
                 }
             }

@@ -58,7 +58,8 @@ package struct EnqueueShape: Shape {
         try Data(text).write(to: URL(filePath: path))
     }
 
-    /// Loads the file and returns jobs per second, and lines per second of the check that comes first. Fills `tables` with what was written, once.
+    /// Loads the file and returns jobs per second, and lines per second of the check that comes first. Fills `tables` with
+    /// what was written, once.
     private static func load(
         _ laboratory: Laboratory, _ path: String, _ tables: inout [BareTable]
     ) async throws -> (rate: Double, checkRate: Double) {

@@ -98,9 +98,10 @@ package struct KillShape: Shape {
             select count(*), count(a.at), (extract(epoch from max(a.at) - $3) * 1000)::float8 from again a
             """)
         while true {
-            guard let row = try await database.connection.query(cost, worker, held, at).first else { continue }
-            let (lost, again) = (try row.decode(0, as: Int64.self), try row.decode(1, as: Int64.self))
-            if lost > 0 && lost == again { return try row.decode(2) }
+            if let row = try await database.connection.query(cost, worker, held, at).first {
+                let (lost, again) = (try row.decode(0, as: Int64.self), try row.decode(1, as: Int64.self))
+                if lost > 0 && lost == again { return try row.decode(2) }
+            }
             guard ContinuousClock.now < giveUp else { throw BenchFailure("a killed worker's jobs did not run again") }
             try await Task.sleep(for: .milliseconds(50))
         }

@@ -70,7 +70,8 @@ package struct Laboratory: Sendable {
         try await Connection.connect(ConnectionConfiguration(url), logger: logger)
     }
 
-    /// Runs `sluice` with `arguments`, and with `environment` on top of what every process here gets, beside `body`, and ends it with SIGTERM afterwards, or SIGKILL when it lingers.
+    /// Runs `sluice` with `arguments`, and with `environment` on top of what every process here gets, beside `body`, and
+    /// ends it with SIGTERM afterwards, or SIGKILL when it lingers.
     func withProcess<T: Sendable>(
         _ arguments: [String], url: String, environment: [String: String] = [:],
         _ body: @Sendable @escaping () async throws -> T

@@ -27,10 +27,10 @@ package struct ClaimRange: Sendable, Equatable {
 /// through from the virtual time of at least `settlingTime` ago. A level with a backlog begins at its floor: there the wait
 /// is longer than that, and what lies between is the most.
 ///
-/// Looks back below the floors, now and then, find the rest. Where nothing may be
-/// rotated away they cross millions of dead index entries, so one look back covers as much as it can in `lookBackTime`
-/// and the next goes on where it ended; together they take at most one part in `lookBackShare` of the time. One that
-/// reaches the floors goes on above them, as any claim does.
+/// Looks back below the floors, now and then, find the rest. Where nothing may be rotated away they cross millions of dead
+/// index entries, so one look back covers as much as it can in `lookBackTime` and the next goes on where it ended; together
+/// they take at most one part in `lookBackShare` of the time. One that reaches the floors goes on above them, as any claim
+/// does.
 package struct ClaimFloors: Sendable {
     /// A look back waits until this many times the duration of the last one have passed.
     package static let lookBackShare = 49

@@ -131,7 +131,8 @@ extension Queue {
     /// What takes the rows of `sluice.job`.
     package static let copyJobsSQL = "copy sluice.job (\(loadedJobColumns)) from stdin (format binary)"
 
-    /// What takes the rows of `sluice.ready`, straight into the slot that was reserved: through `sluice.ready` a row takes a third more of the server's time.
+    /// What takes the rows of `sluice.ready`, straight into the slot that was reserved: through `sluice.ready` a row takes a
+    /// third more of the server's time.
     package static func copyReadySQL(into reserved: ReservedJobs) -> String {
         "copy sluice.ready_\(reserved.ring) (\(loadedReadyColumns)) from stdin (format binary)"
     }

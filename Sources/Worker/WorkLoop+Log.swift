@@ -6,8 +6,10 @@ import Telemetry
 
 /// A line when an attempt begins and one when it ends: what it is, never what it says.
 extension WorkLoop {
+    private var logsAttempts: Bool { logger.logLevel <= .info }
+
     func logBegin(_ job: ClaimedJob) {
-        guard logger.logLevel <= .info else { return }
+        guard logsAttempts else { return }
         var metadata = subject(job)
         metadata["kind"] = "\(job.kind.rawValue)"
         metadata["request.bytes"] = "\(job.payload.count)"
@@ -15,7 +17,7 @@ extension WorkLoop {
     }
 
     func logEnd(_ job: ClaimedJob, _ result: AttemptResult, after time: Duration) {
-        guard logger.logLevel <= .info else { return }
+        guard logsAttempts else { return }
         var metadata = subject(job)
         metadata["outcome"] = "\(result.outcome.rawValue)"
         metadata["run.ms"] = "\(time.wholeMilliseconds)"
@@ -30,7 +32,7 @@ extension WorkLoop {
 
     /// Asks for the names of tenants whose jobs come by for the first time.
     func learnTenants(of jobs: [ClaimedJob]) async {
-        guard logger.logLevel <= .info else { return }
+        guard logsAttempts else { return }
         let unknown = tenants.withLock { $0.unknown(among: jobs.lazy.map(\.tenant).filter { $0 != 0 }) }
         guard !unknown.isEmpty else { return }
         do {

@@ -16,6 +16,14 @@ struct MigratorTests {
         #expect(try await Queue(connection).overview().isEmpty)
     }
 
+    @Test func `function files only replace: what has to be dropped first is a migration's`() {
+        let dropping = SQLFiles.functions.filter {
+            let text = String(decoding: $0.sql, as: UTF8.self)
+            return text.contains("drop function") || text.contains("drop view")
+        }
+        #expect(dropping.map(\.name) == [])
+    }
+
     @Test(.database) func `a second time there is nothing to do`() async throws {
         let connection = try await Corner.connect()
         _ = try await Migrator(connection).migrate()

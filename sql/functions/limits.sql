@@ -5,6 +5,7 @@ create or replace function sluice.rotate_key(
 returns int language plpgsql as $$
 declare
     v_key sluice.api_key;
+    v_until timestamptz;
     v_id int;
 begin
     if p_overlap is null or p_overlap < interval '0' or p_overlap > interval '366 days' then
@@ -21,9 +22,10 @@ begin
     insert into sluice.api_key (tenant_id, name, prefix, sha256, scopes, line_id, expires_at)
     values (v_key.tenant_id, v_key.name, p_prefix, p_sha256, v_key.scopes, coalesce(v_key.line_id, v_key.id), p_expires_at)
     returning id into v_id;
-    update sluice.api_key k set expires_at = least(k.expires_at, clock_timestamp() + p_overlap) where k.id = p_id;
+    update sluice.api_key k set expires_at = least(k.expires_at, clock_timestamp() + p_overlap) where k.id = p_id
+    returning k.expires_at into v_until;
     perform sluice.record_change('rotate_key', 'key ' || p_id, jsonb_build_object('expires_at', v_key.expires_at),
-        jsonb_build_object('expires_at', (select k.expires_at from sluice.api_key k where k.id = p_id), 'replaced_by', v_id), null,
+        jsonb_build_object('expires_at', v_until, 'replaced_by', v_id), null,
         format('replaced by key %s, let in for %s more', v_id, p_overlap));
     return v_id;
 end $$;
@@ -37,6 +39,7 @@ returns text language plpgsql as $$
 declare
     v_tenant int := case when p_tenant is not null then sluice.tenant_id_of(p_tenant) end;
     v_key int;
+    v_subject text := coalesce('tenant ' || p_tenant, 'key ' || p_key);
     v_before jsonb;
 begin
     if (p_tenant is null) = (p_key is null) then
@@ -64,10 +67,10 @@ begin
             concurrency = p_concurrency, requests_left = null, tokens_left = null, refilled_at = clock_timestamp()
         where l.tenant_id = v_tenant or l.key_id = v_key;
     end if;
-    return sluice.record_change('set_limits', coalesce('tenant ' || p_tenant, 'key ' || p_key), v_before,
+    return sluice.record_change('set_limits', v_subject, v_before,
         jsonb_build_object('requests_per_minute', p_requests_per_minute, 'tokens_per_minute', p_tokens_per_minute,
             'concurrency', p_concurrency), p_why,
-        format('%s: %s requests and %s tokens a minute, %s at a time', coalesce('tenant ' || p_tenant, 'key ' || p_key),
+        format('%s: %s requests and %s tokens a minute, %s at a time', v_subject,
             coalesce(p_requests_per_minute::text, 'unlimited'), coalesce(p_tokens_per_minute::text, 'unlimited'),
             coalesce(p_concurrency::text, 'unlimited')));
 end $$;

@@ -55,8 +55,7 @@ struct AdminOptions: ParsableArguments {
     func perform(
         _ console: Console, _ change: (Queue, _ why: String?) async throws -> String
     ) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.actAs(ProcessEnvironment.person)
+        let session = try await Session.openForChanges(database)
         let sentence = try await change(session.queue, why)
         if console.options.isJSON {
             try console.show(["did": .string(sentence)])

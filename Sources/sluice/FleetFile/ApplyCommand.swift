@@ -6,7 +6,7 @@ import Queue
 import Terminal
 
 /// Makes the fleet what a file declares.
-struct ApplyCommand: SluiceCommand {
+struct ApplyCommand: AuditedCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
         abstract: "Make models, deployments and experiments what a file declares.",
@@ -29,14 +29,11 @@ struct ApplyCommand: SluiceCommand {
     @OptionGroup var backends: BackendOptions
     @OptionGroup var admin: AdminOptions
 
-    var output: OutputFlags { admin.output }
-
     func perform(_ console: Console) async throws -> ProcessExit {
         let text = try await contents()
         do {
             let declared = try FleetFile.read(text)
-            let session = try await Session.open(admin.database)
-            try await session.queue.actAs(ProcessEnvironment.person)
+            let session = try await Session.openForChanges(admin.database)
             let plan = try await session.connection.transaction { connection in
                 let state = FleetState(connection: connection)
                 try await state.lock()

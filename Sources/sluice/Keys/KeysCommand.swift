@@ -42,8 +42,7 @@ struct KeysCreateCommand: SluiceCommand {
     }
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.actAs(ProcessEnvironment.person)
+        let session = try await Session.openForChanges(database)
         let key = APIKey.random()
         let expiry = try await expires?.moment(on: session.connection, option: "--expires")
         let id = try await session.queue.createKey(
@@ -106,8 +105,7 @@ struct KeysRevokeCommand: SluiceCommand {
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.actAs(ProcessEnvironment.person)
+        let session = try await Session.openForChanges(database)
         try await session.queue.revokeKey(id)
         console.note("Key \(id) is revoked.")
         return .ok

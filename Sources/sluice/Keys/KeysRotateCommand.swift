@@ -26,8 +26,7 @@ struct KeysRotateCommand: SluiceCommand {
     @OptionGroup var output: OutputFlags
 
     func perform(_ console: Console) async throws -> ProcessExit {
-        let session = try await Session.open(database)
-        try await session.queue.actAs(ProcessEnvironment.person)
+        let session = try await Session.openForChanges(database)
         let key = APIKey.random()
         let expiry = try await expires?.moment(on: session.connection, option: "--expires")
         let new = try await session.queue.rotateKey(

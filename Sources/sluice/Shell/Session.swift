@@ -34,6 +34,13 @@ struct Session: Sendable {
         return Session(connection: connection, queue: Queue(connection), target: target)
     }
 
+    /// Connects for changes that go on record in the name of whoever runs this program. See `open(_:requireSchema:isPatient:)`.
+    static func openForChanges(_ options: DatabaseOptions) async throws -> Session {
+        let session = try await open(options)
+        try await session.queue.actAs(ProcessEnvironment.person)
+        return session
+    }
+
     /// A command for people says what went wrong once, as its last words, not in a log before.
     static let quietLogger = Logger(label: "sluice") { _ in SwiftLogNoOpLogHandler() }
 }

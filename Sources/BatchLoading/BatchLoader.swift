@@ -20,7 +20,7 @@ package struct BatchLoader: Sendable {
         /// Whether lines that cannot be sent are left out instead of stopping everything.
         package var skipsInvalid = false
         /// Requests of a chunk.
-        package var chunkLines = 5_000
+        package var chunkLines = 10_000
         /// Bytes after which a chunk ends.
         package var chunkBytes = 8 << 20
         /// Who judges lines before they are queued; nil: all are.

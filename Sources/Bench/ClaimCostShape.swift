@@ -53,9 +53,10 @@ package struct ClaimCostShape: Shape {
                 }
             }
         }
-        func median(_ key: String) -> Double { (costs[key] ?? []).sorted()[(costs[key] ?? [0]).count / 2] }
         func compare(_ title: String, _ share: String) -> Measurement {
-            let (small, large) = (median("\(share) 10000"), median("\(share) 1000000"))
+            let (small, large) = (
+                middle(of: costs["\(share) 10000"] ?? []), middle(of: costs["\(share) 1000000"] ?? [])
+            )
             return Measurement(
                 Self.name, "claim of \(Self.batch), \(title)",
                 "\(milliseconds(large)) with 1,000,000 waiting, \(milliseconds(small)) with 10,000: \(percent(large / small))",

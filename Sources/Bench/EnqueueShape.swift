@@ -29,14 +29,19 @@ package struct EnqueueShape: Shape {
         let path = "\(laboratory.folder)/batch.jsonl"
         laboratory.say("writing a batch file of \(laboratory.jobs) lines")
         try await Self.write(laboratory.jobs, to: path)
-        var (queue, bare, checked) = (0.0, 0.0, 0.0)
+        var (loads, copies, checked): ([Double], [Double], Double) = ([], [], 0)
         var tables = BareTable.all
         for round in 1...laboratory.rounds {
-            laboratory.say("round \(round)")
-            let loaded = try await Self.load(laboratory, path, &tables)
-            (queue, checked) = (max(queue, loaded.rate), max(checked, loaded.checkRate))
-            bare = max(bare, try await Self.bareCopy(laboratory, tables))
+            let load = try await Self.load(laboratory, path, &tables)
+            let copied = try await Self.bareCopy(laboratory, tables)
+            laboratory.say(
+                "round \(round): \(rate(load.rate)), \(percent(load.rate / copied)) of bare COPY (\(rate(copied)))")
+            loads.append(load.rate)
+            copies.append(copied)
+            checked = max(checked, load.checkRate)
         }
+        // The middle of each: the machine's best second is not the same second for both.
+        let (queue, bare) = (middle(of: loads), middle(of: copies))
         let ratio = queue / bare
         return [
             Measurement(

@@ -90,7 +90,10 @@ extension JSONScanner {
         var node = nodes[Int(parent)].firstChild
         while node >= 0 {
             let candidate = nodes[Int(node)].name
-            if candidate.count == name.count, candidate.elementsEqual(name) { return node }
+            // Not elementsEqual, whose iterators take longer than the few bytes of a name.
+            if candidate.count == name.count, candidate.indices.allSatisfy({ candidate[$0] == name[$0] }) {
+                return node
+            }
             node = nodes[Int(node)].nextSibling
         }
         return -1

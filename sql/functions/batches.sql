@@ -68,7 +68,7 @@ create or replace function sluice.reserve_jobs(
 language sql as $$
     select array_agg(i.id), array_agg(sluice.bucket(i.id, null)), pg_sequence_last_value('sluice.ring_ready')::smallint,
         clock_timestamp()
-    from (select nextval('sluice.job_id') as id from generate_series(1, p_count)) i
+    from (select nextval('sluice.job_id') as id, generate_series(1, p_count)) i
 $$;
 comment on function sluice.reserve_jobs(int) is
     'Ids for p_count jobs the caller is about to COPY, rising and above all ids handed out before, with their buckets, the slot of ready to write to, and the time for created_at: a default that reads the clock would have COPY insert row by row.';
@@ -81,9 +81,12 @@ as $$
 declare
     v_loaded int;
 begin
-    -- A batch that counts a line it does not have would never end.
-    if (select count(*) from sluice.job j where j.id between p_first_id and p_last_id and j.batch_id = p_batch) <> p_lines then
-        raise exception using errcode = 'SL011', message = 'The chunk does not hold as many jobs as it said.';
+    -- A batch that counts a line it does not have would never end. The loader compares what each COPY took with what it sent;
+    -- reading every row again would cost a tenth of storing it.
+    if p_last_id - p_first_id + 1 < p_lines or (
+        select count(*) from sluice.job j where j.id in (p_first_id, p_last_id) and j.batch_id = p_batch
+    ) <> least(p_lines, 2) then
+        raise exception using errcode = 'SL011', message = 'The chunk does not hold the jobs it said.';
     end if;
     insert into sluice.batch_chunk (batch_id, first_line, lines, first_id, last_id)
     values (p_batch, p_first_line, p_lines, p_first_id, p_last_id)

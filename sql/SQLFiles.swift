@@ -34,6 +34,7 @@ package enum SQLFiles {
         Migration(version: 19, name: "0019_scaling_money", sql: PackageResources._019_scaling_money_sql),
         Migration(
             version: 20, name: "0020_attempts_and_audit", sql: PackageResources._020_attempts_and_audit_sql),
+        Migration(version: 21, name: "0021_overtaken", sql: PackageResources._021_overtaken_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

@@ -72,6 +72,6 @@ package struct DrainShape: Shape {
 }
 
 func rate(_ perSecond: Double) -> String { "\(Int(perSecond.rounded())) jobs/s" }
-/// The median; of an even number the upper one.
-func middle(of values: [Double]) -> Double { values.sorted()[values.count / 2] }
+/// The median, of an even number the upper one; not a number when there are none.
+func middle(of values: [Double]) -> Double { values.isEmpty ? .nan : values.sorted()[values.count / 2] }
 func percent(_ ratio: Double) -> String { "\(Int((ratio * 100).rounded()))%" }

@@ -35,6 +35,8 @@ package struct HeartbeatReply: Sendable {
     package var wanted: Wanted
     /// Those of the jobs in flight that are to be cancelled.
     package var cancelled: [Int64]
+    /// Those of them whose second attempt has answered.
+    package var overtaken: [Int64] = []
     /// Whether suspects wait and this worker is the one to run them.
     package var suspects: Bool
     /// How long ago the controller last decided, by the database's clock; nil: never.
@@ -59,7 +61,7 @@ package struct AttemptSample: Sendable, Hashable {
     package var failed: [ErrorClass: Int32] = [:]
     /// Outcomes, failures at the beginning, failures at the end, the longest run of failures.
     package var run: [Int32] = [0, 0, 0, 0]
-    /// Bins of the histogram of the successes' latencies that hold anything.
+    /// Bins of the histogram of the successes' and the overtaken's latencies that hold anything.
     package var latencyBins: [Int32] = []
     /// Their counts.
     package var latencyCounts: [Int32] = []
@@ -161,7 +163,8 @@ extension Queue {
         return try first(of: rows) { row throws(PostgresError) in
             let decided: Int64? = try row.decode(3)
             return HeartbeatReply(
-                wanted: try row.decodeWord(0), cancelled: try row.decode(1), suspects: try row.decode(2),
+                wanted: try row.decodeWord(0), cancelled: try row.decode(1), overtaken: try row.decode(8),
+                suspects: try row.decode(2),
                 decided: decided.map { .milliseconds(max(0, $0)) }, guards: try row.decode(4),
                 healthWanted: try row.decode(5), errorPercent: try row.decode(6), failuresInARow: try row.decode(7))
         }

@@ -4,7 +4,8 @@ import Synchronization
 /// Asks a backend how it is, on a thread of its own: the backend may take its time, or never answer, and neither the jobs nor
 /// the end of the worker may wait for it.
 ///
-/// At most one question is under way. One that is never answered keeps its thread until the process ends.
+/// At most one question is under way. One that is never answered keeps its thread until the process ends; an answer for which
+/// nobody waits any more is forgotten.
 final class HealthInquiry: Sendable {
     /// A backend that has not answered for so long is not well.
     static let patience = Duration.seconds(5)
@@ -12,6 +13,8 @@ final class HealthInquiry: Sendable {
     private struct State {
         var isUnderWay = false
         var isAbandoned = false
+        /// Whether somebody waits for the answer; one that comes later tells nothing of the time when it is asked for.
+        var isAwaited = false
         var answer: Bool?
     }
 
@@ -29,18 +32,29 @@ final class HealthInquiry: Sendable {
 
     /// Whether the backend is well, false when it has not said so within `patience`; nil when nobody wants to know any more.
     func isWell(within patience: Duration = HealthInquiry.patience) async -> Bool? {
+        let began = ContinuousClock.now
         let isNew = state.withLock { state in
-            defer { state.isUnderWay = true }
+            defer { (state.isUnderWay, state.isAwaited) = (true, true) }
             return !state.isUnderWay
         }
         if isNew, !start() { return false }
-        await answered.wait(atMost: patience)
-        return state.withLock { state in
-            guard !state.isAbandoned else { return nil }
-            defer { state.answer = nil }
-            return state.answer ?? false
+        var left = patience
+        while true {
+            await answered.wait(atMost: left)
+            left = Task.isCancelled ? .zero : patience - (ContinuousClock.now - began)
+            let (isOver, answer) = state.withLock { state -> (Bool, Bool?) in
+                if state.isAbandoned { return (true, nil) }
+                // The signal may be that of an answer that was in time by a hair.
+                guard let answer = state.answer ?? (left > .zero ? nil : false) else { return (false, nil) }
+                (state.isAwaited, state.answer) = (false, nil)
+                return (true, answer)
+            }
+            if isOver { return answer }
         }
     }
+
+    /// Whether the backend has been asked and has not answered.
+    var isUnderWay: Bool { state.withLock { $0.isUnderWay } }
 
     /// Nobody waits for an answer from now on.
     func abandon() {
@@ -51,8 +65,12 @@ final class HealthInquiry: Sendable {
     private func start() -> Bool {
         let question = Question {
             let answer = self.ask()
-            self.state.withLock { ($0.isUnderWay, $0.answer) = (false, answer) }
-            self.answered.raise()
+            let isAwaited = self.state.withLock { state in
+                state.isUnderWay = false
+                if state.isAwaited { state.answer = answer }
+                return state.isAwaited
+            }
+            if isAwaited { self.answered.raise() }
         }
         var thread = pthread_t()
         let argument = unsafe Unmanaged.passRetained(question)
@@ -65,7 +83,7 @@ final class HealthInquiry: Sendable {
             }, argument.toOpaque())
         guard status == 0 else {
             unsafe argument.release()
-            state.withLock { $0.isUnderWay = false }
+            state.withLock { ($0.isUnderWay, $0.isAwaited) = (false, false) }
             return false
         }
         pthread_detach(thread)

@@ -28,6 +28,13 @@ struct OutcomeLedger: Sendable {
         return true
     }
 
+    /// An attempt was stopped after `latency`, because a second attempt had answered.
+    mutating func recordOvertaken(stage: Int32, after latency: Duration) {
+        if stage != recentStage { settle() }
+        recentStage = stage
+        recent.recordOvertaken(after: latency)
+    }
+
     /// What was recorded since the last call, for the worker's own breaker.
     mutating func takeRecent() -> OutcomeSummary {
         defer { settle() }

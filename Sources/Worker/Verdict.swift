@@ -41,6 +41,11 @@ struct Verdict: Sendable {
         case .cancelled:
             AttemptResult(
                 job: job.id, attempt: job.attempt, outcome: .cancelled, errorMessage: "cancelled by request")
+        case .overtaken:
+            // The database refuses it: the job has its answer.
+            AttemptResult(
+                job: job.id, attempt: job.attempt, outcome: .cancelled,
+                errorMessage: "its second attempt answered first")
         case .deadline:
             AttemptResult(
                 job: job.id, attempt: job.attempt, outcome: .expired, errorMessage: "its deadline passed while it ran")

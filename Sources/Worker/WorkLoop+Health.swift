@@ -12,8 +12,8 @@ extension WorkLoop {
     /// Notes how an attempt ended, for the controller and for the worker's own breaker. Returns whether the controller
     /// should know at once.
     func note(
-        _ result: AttemptResult, of job: ClaimedJob, _ outcome: BackendOutcome, latency: Duration, at now: Duration,
-        _ state: inout State
+        _ result: AttemptResult, of job: ClaimedJob, _ outcome: BackendOutcome, _ reason: WorkerMachine.StopReason?,
+        latency: Duration, at now: Duration, _ state: inout State
     ) -> Bool {
         switch result.outcome {
         case .succeeded:
@@ -30,7 +30,9 @@ extension WorkLoop {
             }
             guardAgain(&state, at: now)
             return true
-        case .cancelled, .expired, .released: return false
+        case .cancelled, .expired, .released:
+            if reason == .overtaken { state.ledger.recordOvertaken(stage: job.stage, after: latency) }
+            return false
         }
     }
 

@@ -60,9 +60,11 @@ extension WorkLoop {
     ) {
         let now = now
         let (isFirstEnd, wantsClaim, isNews, result) = state.withLock { state -> (Bool, Bool, Bool, AttemptResult?) in
-            guard let (held, reason) = state.machine.ended(job.id, at: now),
-                let result = verdict.result(of: held, outcome: outcome, reason: known ?? reason)
-            else { return (false, false, false, nil) }
+            guard let (held, asked) = state.machine.ended(job.id, at: now) else { return (false, false, false, nil) }
+            let reason = known ?? asked
+            guard let result = verdict.result(of: held, outcome: outcome, reason: reason) else {
+                return (false, false, false, nil)
+            }
             switch result.outcome {
             case .succeeded: state.counters.succeeded += 1
             case .retried: state.counters.retried += 1
@@ -70,7 +72,7 @@ extension WorkLoop {
             }
             state.ends.append(result)
             let isFirstEnd = state.ends.count == 1
-            let isNews = note(result, of: job, outcome, latency: now - began, at: now, &state)
+            let isNews = note(result, of: job, outcome, reason, latency: now - began, at: now, &state)
             return (isFirstEnd, state.machine.wantsClaim, isNews, result)
         }
         if let result { logEnd(job, result, after: now - began) }

@@ -22,6 +22,8 @@ package struct WorkerMachine: Sendable {
     package enum StopReason: Sendable, Equatable {
         /// Its owner cancelled it.
         case cancelled
+        /// A second attempt elsewhere has answered.
+        case overtaken
         /// Its deadline passed.
         case deadline
         /// It exceeded the time of an attempt.
@@ -201,10 +203,10 @@ package struct WorkerMachine: Sendable {
         var giveBack: [(ClaimedJob, StopReason?)] = []
         for job in reply.cancelled {
             guard var entry = held[job], !entry.isFinishing, entry.reason == nil else { continue }
-            entry.reason = .cancelled
+            entry.reason = reply.overtaken.contains(job) ? .overtaken : .cancelled
             if entry.startedAt == nil {
                 entry.isFinishing = true
-                giveBack.append((entry.job, .cancelled))
+                giveBack.append((entry.job, entry.reason))
             } else {
                 entry.stoppedAt = now
                 stop.append(job)

@@ -77,7 +77,7 @@ import Testing
         #expect(try await pair.corner.queue.results(of: [job.id]).map(\.isHedged) == [true])
         // It is told to stop, and what it says is too late.
         let reply = try await pair.corner.queue.heartbeat(worker: pair.slow, inFlight: [job.id])
-        #expect(reply.cancelled == [job.id])
+        #expect(reply.cancelled == [job.id] && reply.overtaken == [job.id])
         #expect(try await pair.corner.finish(pair.slow, job, .succeeded) == false)
         #expect(try await pair.corner.status(job.id).worker == pair.fast)
         #expect(try await pair.outcome(job.id) == "won")
@@ -92,12 +92,31 @@ import Testing
         let (job, twin) = try await pair.late()
         #expect(try await pair.corner.finish(pair.slow, job, .succeeded))
         let reply = try await pair.corner.queue.heartbeat(worker: pair.fast, inFlight: [twin.id])
-        #expect(reply.cancelled == [twin.id])
+        #expect(reply.cancelled == [twin.id] && reply.overtaken.isEmpty)
         // An answer in spite of it is nobody's.
         #expect(try await pair.corner.finish(pair.fast, twin, .succeeded))
         let status = try await pair.corner.status(job.id)
         #expect(status.state == .succeeded && !status.isHedged && status.worker == pair.slow && status.attempt == 1)
         #expect(try await pair.outcome(job.id) == "lost")
+        #expect(try await pair.isGone(twin.id))
+        #expect(try await pair.corner.violations() == [])
+    }
+
+    @Test(.database(migrated: true)) func `an answer that comes while the job is just moving waits until it has moved`()
+        async throws
+    {
+        let pair = try await Self.open()
+        let (job, twin) = try await pair.late()
+        let other = try await pair.corner.another()
+        try await other.connection.transaction { transaction async throws in
+            try await transaction.execute(script: "select from sluice.running where id = \(job.id) for update")
+            #expect(try await pair.corner.finish(pair.fast, twin, .succeeded))
+        }
+        #expect(try await pair.corner.state(job.id) == .running)
+        #expect(try await pair.corner.queue.tendHedges() > 0)
+        let status = try await pair.corner.status(job.id)
+        #expect(status.state == .succeeded && status.isHedged && status.worker == pair.fast)
+        #expect(try await pair.outcome(job.id) == "won")
         #expect(try await pair.isGone(twin.id))
         #expect(try await pair.corner.violations() == [])
     }

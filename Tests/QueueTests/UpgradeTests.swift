@@ -72,6 +72,12 @@ struct UpgradeTests {
             returns bigint[] language sql as 'select $2';
         create function sluice.restore(text, text) returns text language sql as 'select $1';
         """
+    /// One whose change of shape is migration 21's.
+    private static let beforeOvertaken = """
+        create function sluice.heartbeat(p_worker bigint, p_in_flight bigint[], real, boolean, int, int, sluice.error_class[],
+                int[], int[], int[], int[], bigint)
+            returns table (wanted text, cancelled bigint[]) language sql as 'select null::text, null::bigint[]';
+        """
     /// One that migration 4 dropped.
     private static let recordBackend = """
         create function sluice.record_backend(text, text, text, text, text[], boolean)
@@ -89,7 +95,8 @@ struct UpgradeTests {
         }
         _ = try await connection.query(applied, Int32(0), "functions", Array("of then".utf8))
         try await connection.execute(
-            script: Self.rows + Self.functions + Self.beforeAudit + (version < 4 ? Self.recordBackend : ""))
+            script: Self.rows + (version < 20 ? Self.functions + Self.beforeAudit : Self.beforeOvertaken)
+                + (version < 4 ? Self.recordBackend : ""))
     }
 
     @Test(.database, arguments: versions) func `an older database goes on with its jobs`(version: Int32) async throws {

@@ -32,8 +32,9 @@ extension WorkerMachine {
 
     /// What a heartbeat says when nothing is the matter, with `changes`.
     static func reply(
-        _ wanted: HeartbeatReply.Wanted = .run, cancelled: [Int64] = [], suspects: Bool = false
+        _ wanted: HeartbeatReply.Wanted = .run, cancelled: [Int64] = [], overtaken: [Int64] = [],
+        suspects: Bool = false
     ) -> HeartbeatReply {
-        HeartbeatReply(wanted: wanted, cancelled: cancelled, suspects: suspects)
+        HeartbeatReply(wanted: wanted, cancelled: cancelled, overtaken: overtaken, suspects: suspects)
     }
 }

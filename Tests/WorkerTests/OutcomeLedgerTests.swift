@@ -23,6 +23,15 @@ struct OutcomeLedgerTests {
         #expect(ledger.takeSample() == nil)
     }
 
+    @Test mutating func `an overtaken attempt is told as a latency and nothing else`() {
+        ledger.recordOvertaken(stage: 2, after: .seconds(6))
+        #expect(!ledger.isUrgent)
+        let sample = ledger.takeSample()
+        #expect(sample?.stage == 2 && sample?.succeeded == 0 && sample?.failed == [:] && sample?.run == [0, 0, 0, 0])
+        #expect(sample?.latencyCounts == [1])
+        #expect(ledger.takeSample() == nil)
+    }
+
     @Test mutating func `what the worker's own breaker has seen is still told`() {
         _ = record(nil)
         #expect(ledger.takeRecent().succeeded == 1)

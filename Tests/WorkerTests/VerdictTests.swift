@@ -20,7 +20,8 @@ struct VerdictTests {
     }
 
     @Test(arguments: [
-        (WorkerMachine.StopReason.cancelled, AttemptResult.Outcome.cancelled), (.deadline, .expired),
+        (WorkerMachine.StopReason.cancelled, AttemptResult.Outcome.cancelled), (.overtaken, .cancelled),
+        (.deadline, .expired),
         (.timeout, .retried),
         (.drain, .released),
     ])

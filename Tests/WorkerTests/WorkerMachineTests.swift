@@ -102,6 +102,17 @@ struct WorkerMachineTests {
         #expect(machine.ended(1, at: .zero)?.reason == .cancelled)
     }
 
+    @Test func `a job whose second attempt answered is stopped as overtaken`() {
+        var machine = WorkerMachine.sample()
+        machine.claim(.sample(1), .sample(2))
+        _ = machine.startNext(at: .zero)
+        _ = machine.startNext(at: .zero)
+        #expect(
+            machine.heartbeatReplied(WorkerMachine.reply(cancelled: [1, 2], overtaken: [2]), at: .zero).stop == [1, 2])
+        #expect(machine.ended(1, at: .zero)?.reason == .cancelled)
+        #expect(machine.ended(2, at: .zero)?.reason == .overtaken)
+    }
+
     @Test func `a job that waits here is given back as cancelled and never started`() {
         var machine = WorkerMachine.sample()
         machine.claim(.sample(1), .sample(2))

@@ -48,7 +48,7 @@ create or replace function sluice.heartbeat(
     p_latency_counts int[] default null,
     p_retry_after_ms bigint default null)
 returns table (wanted text, cancelled bigint[], suspects boolean, decided_ms bigint, guards boolean, health_wanted boolean,
-    error_percent double precision, failures_in_a_row int)
+    error_percent double precision, failures_in_a_row int, overtaken bigint[])
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -58,10 +58,12 @@ declare
     v_deployment sluice.deployment;
     v_health sluice.deployment_health;
     v_decided timestamptz;
+    v_overtaken bigint[] := '{}';
 begin
     select * into v_worker from sluice.worker w where w.id = p_worker;
     if not found or v_worker.ended_at is not null then
-        return query select 'exit', '{}'::bigint[], false, null::bigint, false, false, null::double precision, null::int;
+        return query select 'exit', '{}'::bigint[], false, null::bigint, false, false, null::double precision, null::int,
+            '{}'::bigint[];
         return;
     end if;
     -- Like a claim, a heartbeat that is lost in a crash of the database is no loss.
@@ -82,11 +84,11 @@ begin
             coalesce(p_latency_counts, '{}'), p_retry_after_ms);
         if p_failed_classes <> '{}' or v_deployment.share = '{}' then perform pg_notify('sluice_sample', ''); end if;
     end if;
+    if v_deployment.hedges then v_overtaken := sluice.overtaken(p_worker, p_in_flight); end if;
     return query select
         case when v_worker.state = 'draining' then 'drain' else 'run' end,
         coalesce((select array_agg(l.id) from sluice.running l
-            where l.id = any (p_in_flight) and l.worker_id = p_worker and l.cancel_requested), '{}')
-            || case when v_deployment.hedges then sluice.overtaken(p_worker, p_in_flight) else '{}' end,
+            where l.id = any (p_in_flight) and l.worker_id = p_worker and l.cancel_requested), '{}') || v_overtaken,
         -- One worker of the model looks after suspects: the one that has lived longest.
         exists (select from sluice.suspect s where s.model_id = v_deployment.model_id)
             and p_worker = (select min(w.id) from sluice.worker w join sluice.deployment d on d.id = w.deployment_id
@@ -99,11 +101,12 @@ begin
                     select from sluice.worker w where w.deployment_id = d.id and w.ended_at is null and w.state = 'running'))
             and v_health.is_kept is not true,
         v_health.health_wanted is true,
-        (m.policy ->> 'error_percent')::double precision, (m.policy ->> 'failures_in_a_row')::int
+        (m.policy ->> 'error_percent')::double precision, (m.policy ->> 'failures_in_a_row')::int,
+        v_overtaken
     from sluice.model m where m.id = v_deployment.model_id;
 end $$;
 comment on function sluice.heartbeat is
-    'Renews the lease of everything a worker runs, and takes what became of its attempts since the last one: those claimed in the stage p_stage, for the controller. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled, whether it is the one to run suspects, how long ago the controller last decided (null: never), whether its local breaker may hold it back, whether it is to ask its backend how it is, and what opens a breaker of the model (null: the default).';
+    'Renews the lease of everything a worker runs, and takes what became of its attempts since the last one: those claimed in the stage p_stage, for the controller. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled (and which of these because their second attempt has answered), whether it is the one to run suspects, how long ago the controller last decided (null: never), whether its local breaker may hold it back, whether it is to ask its backend how it is, and what opens a breaker of the model (null: the default).';
 
 create or replace function sluice.worker_draining(p_worker bigint) returns void language sql as $$
     update sluice.worker w set state = 'draining' where w.id = p_worker and w.state in ('starting', 'running')

@@ -39,13 +39,13 @@ package struct HealthScore: Sendable, Hashable {
 
     /// Judges a reading.
     package init(_ reading: HealthReading, policy: HealthPolicy) {
-        isThin = reading.outcomes.judged + reading.outcomes.overloads < policy.minimumSample
+        let outcomes = reading.outcomes
+        isThin = outcomes.judged + outcomes.overloads + outcomes.overtaken < policy.minimumSample
         var reasons: [Reason] = []
         func note(_ aspect: Aspect, _ factor: Double, _ text: @autoclosure () -> String) {
             guard factor < 1 else { return }
             reasons.append(Reason(aspect: aspect, factor: max(0, factor), text: text()))
         }
-        let outcomes = reading.outcomes
         let depth = 1 - policy.isolationScore
         if !isThin {
             note(

@@ -4,7 +4,7 @@ package import Domain
 extension OutcomeSummary {
     /// A summary of these parts, as another process took one apart.
     ///
-    /// - Parameter latencies: of the successes.
+    /// - Parameter latencies: of the successes and the overtaken.
     package init(
         succeeded: Int, failed: [ErrorClass: Int], latencies: LatencyHistogram, run: FailureRun, retryAfter: Duration?
     ) {
@@ -17,7 +17,7 @@ extension OutcomeSummary {
     }
 
     /// Whether no attempt ended.
-    package var isEmpty: Bool { succeeded == 0 && failed.isEmpty }
+    package var isEmpty: Bool { succeeded == 0 && failed.isEmpty && latencies.count == 0 }
 }
 
 extension FailureRun {

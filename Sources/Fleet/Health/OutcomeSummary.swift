@@ -8,7 +8,8 @@ package struct OutcomeSummary: Sendable, Hashable {
     package internal(set) var succeeded = 0
     /// How many failed, by class.
     package internal(set) var failed: [ErrorClass: Int] = [:]
-    /// How long the successes took. What fails fast must not look fast.
+    /// How long the successes took, and how long at least those would have that were overtaken. What fails fast must not look
+    /// fast.
     package internal(set) var latencies = LatencyHistogram()
     /// Runs of failures that speak against the deployment; overload is no failure here.
     package internal(set) var run = FailureRun()
@@ -37,6 +38,10 @@ package struct OutcomeSummary: Sendable, Hashable {
         }
     }
 
+    /// Adds an attempt that was stopped after `latency`, because a second attempt elsewhere had answered: neither a success nor
+    /// a failure, but without it hedging would hide how slow its deployment is.
+    package mutating func recordOvertaken(after latency: Duration) { latencies.record(latency) }
+
     /// Adds the attempts that ended after these.
     package mutating func append(_ later: OutcomeSummary) {
         succeeded += later.succeeded
@@ -53,6 +58,8 @@ package struct OutcomeSummary: Sendable, Hashable {
     package var errors: Int { count(.deployment) + count(.credentials) }
     /// Attempts its error ratio is measured on.
     package var judged: Int { succeeded + errors }
+    /// Attempts that a second attempt overtook.
+    package var overtaken: Int { max(0, latencies.count - succeeded) }
     /// Errors among the judged, 0 to 1; 0 when there are none.
     package var errorRatio: Double { judged > 0 ? Double(errors) / Double(judged) : 0 }
     /// Refusals for want of room.

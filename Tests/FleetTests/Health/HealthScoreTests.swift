@@ -35,6 +35,14 @@ struct HealthScoreTests {
         #expect(found.value <= atMost && found.value >= 0.65)
     }
 
+    @Test func `what a second attempt overtook tells how slow the first was`() {
+        var outcomes = OutcomeSummary.of(ok: 1)
+        for _ in 0..<100 { outcomes.recordOvertaken(after: .seconds(6)) }
+        #expect(outcomes.judged == 1 && outcomes.overtaken == 100 && outcomes.errorRatio == 0)
+        let found = score(HealthReading(outcomes: outcomes, latencyObjective: .seconds(3)))
+        #expect(!found.isThin && found.value < 0.83 && found.reasons.map(\.aspect) == [.latency])
+    }
+
     @Test func `an objective nobody set is not judged`() {
         #expect(score(HealthReading(outcomes: .of(ok: 100, seconds: 500))).value == 1)
     }

@@ -35,6 +35,7 @@ package enum SQLFiles {
         Migration(
             version: 20, name: "0020_attempts_and_audit", sql: PackageResources._020_attempts_and_audit_sql),
         Migration(version: 21, name: "0021_overtaken", sql: PackageResources._021_overtaken_sql),
+        Migration(version: 22, name: "0022_spill_over", sql: PackageResources._022_spill_over_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.
@@ -64,6 +65,7 @@ package enum SQLFiles {
         ("scaling_look", PackageResources.scaling_look_sql),
         ("experiments", PackageResources.experiments_sql),
         ("deployment_limits", PackageResources.deployment_limits_sql),
+        ("spill_over", PackageResources.spill_over_sql),
         ("fallbacks", PackageResources.fallbacks_sql),
         ("retries", PackageResources.retries_sql),
         ("hedges", PackageResources.hedges_sql),

@@ -49,23 +49,33 @@ package struct DrainShape: Shape {
     }
 
     /// Jobs per second of two worker processes, in a database of their own; `around` is called with the drain and decides
-    /// what is held while it goes on.
+    /// what is held while it goes on. With `isSwept` a supervisor keeps the queue in shape meanwhile, as it does in service.
     static func workerDrain(
-        _ laboratory: Laboratory, _ name: String,
+        _ laboratory: Laboratory, _ name: String, isSwept: Bool = false,
         around: (BenchDatabase, () async throws -> Double) async throws -> Double = { try await $1() }
     ) async throws -> Double {
         try await laboratory.withDatabase(name, slots: 256) { database in
             try await database.fill(laboratory.jobs)
             return try await around(database) {
-                let worker = ["worker", "--deployment", "bench"]
-                try await laboratory.withProcess(worker, url: database.url) {
-                    try await laboratory.withProcess(worker, url: database.url) {
-                        try await database.waitForResults(laboratory.jobs)
+                if isSwept {
+                    try await laboratory.withProcess(["supervisor"], url: database.url) {
+                        try await work(database, laboratory)
                     }
+                } else {
+                    try await work(database, laboratory)
                 }
                 let seconds = try await database.drainSeconds()
                 try await database.verify(jobs: laboratory.jobs)
                 return Double(laboratory.jobs) / seconds
+            }
+        }
+    }
+
+    private static func work(_ database: BenchDatabase, _ laboratory: Laboratory) async throws {
+        let worker = ["worker", "--deployment", "bench"]
+        try await laboratory.withProcess(worker, url: database.url) {
+            try await laboratory.withProcess(worker, url: database.url) {
+                try await database.waitForResults(laboratory.jobs)
             }
         }
     }

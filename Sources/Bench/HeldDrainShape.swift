@@ -29,10 +29,10 @@ package struct HeldDrainShape: Shape {
         var held = [[Double]](repeating: [], count: Self.holders.count)
         for round in 1...laboratory.rounds {
             laboratory.say("round \(round): nothing held")
-            free.append(try await DrainShape.workerDrain(laboratory, "free"))
+            free.append(try await DrainShape.workerDrain(laboratory, "free", isSwept: true))
             for (index, holder) in Self.holders.enumerated() {
                 laboratory.say("round \(round): \(holder.name)")
-                let rate = try await DrainShape.workerDrain(laboratory, "held") { database, drain in
+                let rate = try await DrainShape.workerDrain(laboratory, "held", isSwept: true) { database, drain in
                     let connection = try await laboratory.connect(database.url)
                     defer { connection.close() }
                     return try await connection.transaction(isolation: holder.isolation) { connection in

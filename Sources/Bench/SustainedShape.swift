@@ -21,7 +21,7 @@ package struct SustainedShape: Shape {
             let producer = try await laboratory.connect(database.url)
             let queued = try await holder.transaction(isolation: .repeatableRead) { holder in
                 _ = try await holder.query(Statement("bench_hold", "select count(*) from sluice.model"))
-                // The supervisor has no workers of its own here: it keeps the queue in shape, as it does in service.
+                // It has no workers of its own here.
                 return try await laboratory.withProcess(["supervisor"], url: database.url) {
                     try await laboratory.withProcess(worker, url: database.url) {
                         try await laboratory.withProcess(worker, url: database.url) {

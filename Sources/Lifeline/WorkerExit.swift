@@ -20,6 +20,8 @@ package enum WorkerExit: Int32, Sendable, CaseIterable {
     case backendFatal = 84
     /// Its parent is gone.
     case orphaned = 85
+    /// It came close to the memory it may use, and drained so that another takes its place.
+    case memoryDrained = 86
 
     /// Whether the jobs that had started are to blame.
     package var chargesJobs: Bool { self == .hung || self == .memoryLimit }

@@ -22,6 +22,7 @@ extension Queue {
         "promote_due", "select * from sluice.promote_due(coalesce($1::timestamptz, '-infinity'), $2::int)")
     private static let fallBackStatement = Statement("fall_back", "select sluice.fall_back($1::int)")
     private static let tendStatement = Statement("tend_hedges", "select sluice.tend_hedges($1::int)")
+    private static let overdueStatement = Statement("find_overdue", "select sluice.find_overdue()")
     private static let expireStatement = Statement("expire", "select sluice.expire($1::int)")
     private static let reapStatement = Statement("reap", "select * from sluice.reap()")
     private static let sweepStatement = Statement("sweep", "select sluice.sweep()")
@@ -59,6 +60,12 @@ extension Queue {
     package func tendHedges(limit: Int32 = 1000) async throws(QueueError) -> Int32 {
         let rows = try await call(Self.tendStatement) { $0.append(limit) }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Lets the workers of other deployments at jobs that have waited too long in a share, and returns in how many shares
+    /// there are some.
+    package func findOverdue() async throws(QueueError) -> Int32 {
+        try first(of: try await call(Self.overdueStatement)) { row throws(PostgresError) in try row.decode(0) }
     }
 
     /// Finds workers that lost their connection or stopped their heartbeat, and takes their leases back.

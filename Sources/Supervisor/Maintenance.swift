@@ -50,6 +50,12 @@ package struct Maintenance: Service {
                 }
             }
             group.addTask {
+                await repeating("Looking for overdue jobs") {
+                    _ = try await queue.findOverdue()
+                    return .seconds(1)
+                }
+            }
+            group.addTask {
                 await repeating("Reaping dead workers") {
                     for reaped in try await queue.reap() {
                         logger.warning(

@@ -15,7 +15,7 @@ extension WorkerEnding {
             let known = WorkerExit(rawValue: code)
             self.init(known.map { "exited: \($0)" } ?? "exited with status \(code)")
             exitStatus = code
-            isOrderly = known == .drained
+            isOrderly = known == .drained || known == .memoryDrained
             // A status that is none of ours: the backend, or what it calls, ended the process.
             chargesJobs = known?.chargesJobs ?? true
             isConfigurationFault = known?.isConfigurationFault == true

@@ -29,6 +29,7 @@ extension WorkLoop {
                 let isWaiting = state.withLock { $0.machine.allowance != nil || $0.ledger.isUrgent }
                 nextBeat = lastBeat + (isWaiting ? Self.reportSpacing : settings.heartbeat)
             }
+            checkMemory()
             try checkTime()
             let holds = state.withLock { !$0.machine.isIdle || !$0.machine.hung.isEmpty }
             let pause =
@@ -38,10 +39,27 @@ extension WorkLoop {
             // Woken early: somebody has a word for us, or we have one for the controller.
             if now - asleepAt < pause { nextBeat = min(nextBeat, lastBeat + Self.reportSpacing) }
         }
-        let isFatal = state.withLock { $0.isFatal }
-        if isFatal && !Task.isCancelled {
-            throw WorkerEnd(.backendFatal, "The backend said that its instance is unusable.")
+        let (isFatal, memory) = state.withLock { ($0.isFatal, $0.memoryAtDrain) }
+        if Task.isCancelled { return }
+        if isFatal { throw WorkerEnd(.backendFatal, "The backend said that its instance is unusable.") }
+        if let memory {
+            throw WorkerEnd(
+                .memoryDrained, "It used \(Int(memory * 100))% of the memory it may, and drained.")
         }
+    }
+
+    /// Drains when there is little left of the memory it may use.
+    private func checkMemory() {
+        guard let memory = settings.memory(), memory >= settings.memoryDrain else { return }
+        let isFirst = state.withLock { state in
+            guard state.drainRequestedAt == nil else { return false }
+            state.memoryAtDrain = memory
+            return true
+        }
+        guard isFirst else { return }
+        logger.warning(
+            "The worker is close to its memory limit.", metadata: ["memory.percent": "\(Int(memory * 100))"])
+        drainRequested()
     }
 
     private func beat() async throws {

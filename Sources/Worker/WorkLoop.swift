@@ -22,6 +22,8 @@ final class WorkLoop: Sendable {
         var drainRequestedAt: Duration?
         var graceEnded = false
         var isFatal = false
+        /// The part of its memory limit it drains for.
+        var memoryAtDrain: Double?
         var hungAt: Duration?
         var ledger = OutcomeLedger()
         var guardian = WorkerGuard(at: .zero)

@@ -30,6 +30,9 @@ package struct WorkerSettings: Sendable {
 
     /// Tells its resident memory as a part of the limit; nil without a limit.
     package var memory: @Sendable () -> Double? = { nil }
+    /// From this part of the limit on it drains, so that another takes its place: at the limit it is ended, and its jobs with
+    /// it.
+    package var memoryDrain = 0.95
 
     package init(database: ConnectionConfiguration, deployment: String, host: String, backendDirectories: [String]) {
         self.database = database

@@ -171,6 +171,23 @@ import Testing
         }
     }
 
+    @Test(arguments: ["normal", "lognormal"]) func latencyIsSpread(distribution: String) async throws {
+        let instance = try mock(
+            #"{"latency_ms": 200, "latency_distribution": "\#(distribution)", "latency_deviation_ms": 100}"#)
+        let times = await withTaskGroup(of: Duration.self) { group in
+            for _ in 0..<40 {
+                group.addTask {
+                    let start = ContinuousClock.now
+                    _ = await instance.execute(chat("x"))
+                    return ContinuousClock.now - start
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        let (least, most) = (try #require(times.min()), try #require(times.max()))
+        #expect(most - least >= .milliseconds(100) && most >= .milliseconds(250))
+    }
+
     @Test func errorsComeAtTheirRates() async throws {
         let instance = try mock("{\"errors\":{\"retryable\":0.25,\"rate_limited\":0.25},\"retry_after_ms\":70}")
         var counts: [ErrorClass: Int] = [:]

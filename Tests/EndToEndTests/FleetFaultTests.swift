@@ -74,13 +74,13 @@ import Testing
         }
     }
 
-    @Test(.database(migrated: true))
-    func `when a deployment slows down tenfold it gets little, and the model is as fast as before`()
+    @Test(.database(migrated: true), arguments: ["weighted", "health_weighted", "fastest"])
+    func `when a deployment slows down tenfold it gets little, and the model is as fast as before`(strategy: String)
         async throws
     {
         try await RunningQueue.with(configuration: #"{"latency_ms": 20}"#) { queue in
             try await queue.put("echo-2", #"{"latency_ms": 20}"#)
-            try await queue.admin("set-strategy", "echo", "fastest")
+            try await queue.admin("set-strategy", "echo", strategy)
             try await queue.admin("set-policy", "echo", #"{"latency_ms": 60, "window_ms": 5000}"#)
             try await queue.put("echo-2", #"{"latency_ms": 200}"#)
             let share = "select share_percent from sluice.deployment_status where deployment = 'echo-2'"
@@ -140,6 +140,24 @@ import Testing
             #expect(try await queue.number("select attempt from sluice.result where id = \(job)") == 2)
             // Its late answer was refused, or it heard before that it counts as dead; either way it says so and ends.
             #expect(ended.terminationStatus == .exited(82), "\(ended.standardError)")
+        }
+    }
+
+    @Test(.database(migrated: true)) func `a worker that leaks is drained and replaced, at the cost of no job`()
+        async throws
+    {
+        // 40 MB a second: a drain begins 16 MB below the limit.
+        let leaking = #"{"latency_ms": 50, "faults": {"leak": 1}, "leak_bytes": 262144}"#
+        try await RunningQueue.with(
+            configuration: leaking, arguments: ["--worker-memory-limit", "\(320 << 20)"]
+        ) { queue in
+            try await queue.enqueue(2_000)
+            try await queue.expectAnswers(within: .seconds(300))
+            #expect(try await queue.number("select count(*) from sluice.worker where exit_status = 86") > 0)
+            #expect(try await queue.number("select count(*) from sluice.worker where exit_status = 83") == 0)
+            // What waited in it was given back, which is no failure.
+            let lost = "select count(*) from sluice.past_attempt where outcome <> 'released'"
+            #expect(try await queue.number(lost) == 0)
         }
     }
 

@@ -12,7 +12,7 @@ struct WorkerEndingTests {
         let ending = WorkerEnding(.exited(exit.rawValue), lastMessage: "the end")
         #expect(ending.exitStatus == exit.rawValue)
         #expect(ending.signal == nil)
-        #expect(ending.isOrderly == (exit == .drained))
+        #expect(ending.isOrderly == (exit == .drained || exit == .memoryDrained))
         #expect(ending.chargesJobs == (exit == .hung || exit == .memoryLimit))
         #expect(ending.isConfigurationFault == (exit == .usage || exit == .backendRefused))
         #expect(ending.cause.hasPrefix("exited: \(exit)"))

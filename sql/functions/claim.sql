@@ -30,7 +30,7 @@ declare
     v_version bigint;
     v_experiment int;
     v_is_limited boolean;
-    v_has_limits boolean;
+    v_spills boolean;
     v_allowed int;
     v_rest int;
     v_full record;
@@ -49,9 +49,10 @@ begin
     end if;
     select d.model_id, case when upper(s.share) - lower(s.share) > 0 and s.share <> int4multirange(range_merge(s.share))
             then s.share end, lower(s.share), upper(s.share), d.paused, w.state, d.virtual_time, m.waiter,
-        d.xmin::text::bigint, d.id, d.stage, m.experiment_id, d.is_limited, m.has_limits
+        d.xmin::text::bigint, d.id, d.stage, m.experiment_id, d.is_limited,
+        m.has_limits or m.spills_until > clock_timestamp()
     into v_model, v_share, v_low, v_high, v_paused, v_state, v_virtual, v_waiter, v_version, v_deployment, v_stage,
-        v_experiment, v_is_limited, v_has_limits
+        v_experiment, v_is_limited, v_spills
     from sluice.worker w
     join sluice.deployment d on d.id = w.deployment_id
     join sluice.model m on m.id = d.model_id
@@ -157,7 +158,7 @@ begin
             end if;
         end loop;
     end if;
-    if v_has_limits and not v_is_probe and coalesce(cardinality(v_ids), 0) < v_limit then
+    if v_spills and not v_is_probe and coalesce(cardinality(v_ids), 0) < v_limit then
         select array_agg(s.id) as ids, array_agg(s.attempt) as attempts, array_agg(s.failures) as failures,
             array_agg(s.crashes) as crashes, array_agg(s.priority) as priorities, array_agg(0::bigint) as keys
         into v_full from sluice.claim_spilled(p_worker, v_deployment, v_limit - coalesce(cardinality(v_ids), 0)) s;
@@ -188,7 +189,7 @@ begin
         v_stage, null::json, v_rest, null::int;
 end $$;
 comment on function sluice.claim is
-    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in; its rest_ms, when it is there, how long the limits of the deployment allow no more, and then what was not found says nothing. tenant_id is whose it is, 0 for a second attempt. treatment is what the arm of an experiment changes of the request. What is over the limits of another deployment is claimed with the key 0 where there is room. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
+    'Leases up to p_limit jobs of the worker''s share to it, in order of priority and fair key. p_floors holds, per priority, the key below which the worker found nothing left (null: look from the beginning); p_ceilings, the key from which on it does not look (null: look to the end). p_wait_ms > 0 says the worker will wait that long for a NOTIFY on sluice_model_N when nothing is found. The last row has no id: its floors are, per priority, where a level that was found empty may start next time, and its key changes when the deployment''s share may have changed: floors found before mean nothing then; its stage is the one its jobs are judged in; its rest_ms, when it is there, how long the limits of the deployment allow no more, and then what was not found says nothing. tenant_id is whose it is, 0 for a second attempt. treatment is what the arm of an experiment changes of the request. What is over the limits of another deployment, or overdue there, is claimed with the key 0 where there is room. A deployment without a share gets one job when its health asks for a probe. The leases do not wait for the disk. SL010: the worker was declared dead.';
 
 create or replace function sluice.tenant_names(p_ids int[]) returns table (id int, name text) language sql stable as $$
     select t.id, t.name from sluice.tenant t where t.id = any (p_ids)

@@ -157,11 +157,12 @@ begin
             ('failures_in_a_row', 0, 100000), ('open_ms', 10, 86400000), ('open_max_ms', 10, 86400000),
             ('forgiveness_ms', 0, 86400000), ('step_ms', 0, 86400000), ('step_sample', 1, 100000),
             ('step_patience_ms', 100, 86400000), ('panic_percent', 0, 100), ('latency_ms', 1, 86400000),
-            ('hedge_percent', 0, 20), ('hedge_min_ms', 1, 86400000), ('hedge_sample', 10, 100000)) b(name, low, high)
+            ('hedge_percent', 0, 20), ('hedge_min_ms', 1, 86400000), ('hedge_sample', 10, 100000),
+            ('spill_after_ms', 1, 86400000)) b(name, low, high)
         where b.name = v_key;
         if not found then
             raise exception using errcode = 'SL003', message = format('A policy has no "%s".', left(v_key, 100)),
-                hint = 'It has window_ms, minimum_sample, error_percent, failures_in_a_row, open_ms, open_max_ms, forgiveness_ms, steps, step_ms, step_sample, step_patience_ms, panic_percent, latency_ms, hedge_percent, hedge_min_ms, hedge_sample.';
+                hint = 'It has window_ms, minimum_sample, error_percent, failures_in_a_row, open_ms, open_max_ms, forgiveness_ms, steps, step_ms, step_sample, step_patience_ms, panic_percent, latency_ms, hedge_percent, hedge_min_ms, hedge_sample, spill_after_ms.';
         end if;
         if jsonb_typeof(v_value) <> 'number' then
             raise exception using errcode = 'SL003', message = format('"%s" is a number.', v_key);
@@ -182,4 +183,4 @@ begin
         format('"%s" is steered by %s.', set_policy.model, case v_after when '{}' then 'the defaults' else v_after::text end));
 end $$;
 comment on function sluice.set_policy(text, jsonb, text) is
-    'Changes when deployments of a model are isolated and how they come back; what is not named stays, null is the default again. Times in milliseconds: window_ms (60000), open_ms (30000), open_max_ms (300000), forgiveness_ms (300000), step_ms (10000), step_patience_ms (60000), latency_ms (none: the peers''). Counts: minimum_sample (20), failures_in_a_row (3), step_sample (20). Percentages: error_percent (10), panic_percent (50), steps ([1, 5, 10, 25, 50, 100]). Second attempts for late jobs of priority 0 and 1: hedge_percent, of the model''s attempts at most (0: none), hedge_min_ms (100) and hedge_sample (100), the least wait and the least successes to know the 95th percentile by.';
+    'Changes when deployments of a model are isolated and how they come back; what is not named stays, null is the default again. Times in milliseconds: window_ms (60000), open_ms (30000), open_max_ms (300000), forgiveness_ms (300000), step_ms (10000), step_patience_ms (60000), latency_ms (none: the peers''). Counts: minimum_sample (20), failures_in_a_row (3), step_sample (20). Percentages: error_percent (10), panic_percent (50), steps ([1, 5, 10, 25, 50, 100]). Second attempts for late jobs of priority 0 and 1: hedge_percent, of the model''s attempts at most (0: none), hedge_min_ms (100) and hedge_sample (100), the least wait and the least successes to know the 95th percentile by. Spill-over: spill_after_ms (none: never), after which a job may be claimed outside its share.';

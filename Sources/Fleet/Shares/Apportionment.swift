@@ -19,7 +19,7 @@ package enum Apportionment {
             switch strategy {
             case .weighted, .leastBusy, .priority: candidate.weight * candidate.grade
             case .roundRobin: candidate.grade
-            case .healthWeighted: candidate.weight * candidate.score
+            case .healthWeighted: candidate.weight * candidate.grade * candidate.score
             // Who has not answered yet is taken to be as fast as most.
             case .fastest: candidate.grade / max(0.000_001, (candidate.latency ?? usual).seconds)
             }

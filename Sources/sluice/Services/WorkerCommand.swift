@@ -18,7 +18,8 @@ struct WorkerCommand: AsyncParsableCommand {
             claims no more, finishes what it runs within the grace, and gives the rest back. A second one ends it at once.
 
             Exit status: 0 drained, 64 usage or unknown deployment, 69 database away, 78 backend refused, 81 a call hung, \
-            82 declared dead, 83 memory limit, 84 backend unusable, 85 parent gone.
+            82 declared dead, 83 memory limit, 84 backend unusable, 85 parent gone, \
+            86 drained close to its memory limit.
             """)
 
     @Option(help: "The deployment whose jobs it runs.")
@@ -35,7 +36,9 @@ struct WorkerCommand: AsyncParsableCommand {
             """, visibility: .hidden))
     var supervised = false
 
-    @Option(help: ArgumentHelp("Bytes of resident memory past which it ends with 83.", valueName: "bytes"))
+    @Option(
+        help: ArgumentHelp("Bytes of resident memory past which it ends with 83; it drains at 95%.", valueName: "bytes")
+    )
     var memoryLimit: Int?
 
     @OptionGroup var database: DatabaseOptions

@@ -102,7 +102,7 @@ struct HealthScoreTests {
         }
     }
 
-    @Test(arguments: [(1.0, 1.0), (0.9, 1), (0.89, 0.7), (0.8, 0.7), (0.79, 0.4), (0.7, 0.4), (0.65, 0.1), (0.59, 0)])
+    @Test(arguments: [(1.0, 1.0), (0.9, 1), (0.89, 0.7), (0.8, 0.7), (0.79, 0.4), (0.7, 0.4), (0.65, 0.05), (0.59, 0)])
     func `a falling score gets the weight of its grade at once`(score: Double, weight: Double) {
         var grade = HealthGrade()
         let found = grade.update(score, policy: policy)

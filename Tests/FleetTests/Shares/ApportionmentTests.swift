@@ -1,3 +1,4 @@
+import Domain
 import Fleet
 import Testing
 
@@ -23,6 +24,18 @@ struct ApportionmentTests {
 
     @Test func `a grade lowers a weight`() {
         #expect(parts([.init("a", grade: 0.1), .init("b")]) == ["a": 91, "b": 909])
+    }
+
+    @Test(arguments: [ShareStrategy.weighted, .roundRobin, .healthWeighted, .fastest])
+    func `one of two that is too slow gets too little to be the model's 95th percentile`(strategy: ShareStrategy) {
+        let policy = HealthPolicy()
+        let score = HealthScore(
+            HealthReading(outcomes: .of(ok: 200, seconds: 10), latencyObjective: .seconds(1)), policy: policy)
+        var grade = HealthGrade()
+        grade.update(score.value, policy: policy)
+        let slow = ShareCandidate("slow", grade: grade.weight, score: score.value, latency: .seconds(10))
+        let split = parts([slow, .init("fast", latency: .seconds(1))], strategy)
+        #expect((1..<50).contains(split["slow"] ?? 0))
     }
 
     @Test func `a ramp has its part of its share, the others the rest`() {

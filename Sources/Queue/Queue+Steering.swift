@@ -157,7 +157,6 @@ package struct SteeringOrders: Sendable {
 }
 
 extension Queue {
-    private static let leadStatement = Statement("lead_fleet", "select sluice.lead($1::text)")
     private static let takeStatement = Statement("take_samples", "select * from sluice.take_samples($1::bigint)")
     private static let modelsStatement = Statement("steered_models", "select * from sluice.steered_models()")
     private static let deploymentsStatement = Statement(
@@ -173,12 +172,6 @@ extension Queue {
     private static let hedgeStatement = Statement(
         "hedge_late", "select sluice.hedge_late($1::bigint, $2::int, $3::bigint, $4::int)")
     private static let decidedStatement = Statement("decided", "select sluice.decided($1::bigint, $2::bigint)")
-
-    /// Takes the lead of the fleet as `name`, and returns the epoch every write has to carry.
-    package func leadFleet(as name: String) async throws(QueueError) -> Int64 {
-        let rows = try await call(Self.leadStatement) { $0.append(name) }
-        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
-    }
 
     /// Takes what workers told since the last call, at most 10,000 samples, by deployment and in their order; and the time
     /// before the look, since 1970, by the database's clock.

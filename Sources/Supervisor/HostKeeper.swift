@@ -8,7 +8,7 @@ import Telemetry
 /// Keeps this host: says that its supervisor is there, claims slots of workers for it, and tells what it should have.
 ///
 /// One supervisor keeps a host: the one whose session holds the advisory lock (7025, hash of the host's name). Another with
-/// the same name stands by, looks once a second, and takes over when that session is gone: two would give the memory of the
+/// the same name stands by, looks twice a second, and takes over when that session is gone: two would give the memory of the
 /// machine away twice. Needs a connection to the server itself: through a transaction pooler the lock would belong to
 /// nobody.
 struct HostKeeper: Sendable {
@@ -60,9 +60,12 @@ struct HostKeeper: Sendable {
     /// Returns when this supervisor keeps the host.
     private func take(_ connection: Connection) async throws -> Int64 {
         let queue = Queue(connection)
+        var leader = LeadGuard(queue, logger)
         var hasSaid = false
         while try await !queue.takeHost(settings.host) {
             emit(.sawAnotherKeeper)
+            // It may be the keeper of this very host that leads and has stalled.
+            _ = try await leader.look()
             if !hasSaid {
                 logger.notice(
                     "Another supervisor keeps this host; this one stands by.", metadata: ["host": "\(settings.host)"])

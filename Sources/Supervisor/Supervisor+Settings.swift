@@ -54,7 +54,7 @@ extension Supervisor {
         /// How often the host is heard of, and what is wanted looked at, when no notification comes.
         package var pollInterval = Duration.seconds(1)
         /// How often a supervisor that stands by, or does not lead the fleet, tries to.
-        package var campaignInterval = Duration.seconds(1)
+        package var campaignInterval = Duration.milliseconds(500)
         /// Whether this supervisor does the queue's maintenance while it leads.
         package var isMaintaining = true
         /// Whether this supervisor steers the fleet while it leads: isolates what fails, and brings it back.

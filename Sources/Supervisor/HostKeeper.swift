@@ -17,6 +17,7 @@ struct HostKeeper: Sendable {
     /// Told the connection, whether it keeps the host or not.
     let link: DatabaseLink
     let board: HostBoard
+    let roll: WorkerRoll
     let logger: Logger
     let emit: @Sendable (SupervisorMachine.Event) -> Void
 
@@ -117,6 +118,16 @@ struct HostKeeper: Sendable {
         }
     }
 
+    /// Looks whether workers of this host that are alive were declared dead. One that is stopped hears nothing of it, and
+    /// would keep its place for ever.
+    private func muster(_ queue: Queue) async throws(QueueError) {
+        let workers = roll.workers
+        guard !workers.isEmpty else { return }
+        for worker in try await queue.dead(of: workers.keys.sorted()) {
+            if let child = workers[worker] { emit(.declaredDead(child)) }
+        }
+    }
+
     /// Looks at what is wanted, whenever asked to. The next look waits until what the last one said is being done, so that
     /// what it tells of the processes is never older than that.
     private func watch(
@@ -139,6 +150,7 @@ struct HostKeeper: Sendable {
                                 room: Int($0.room), isReplacementRefused: $0.isReplacementRefused)
                         }))
                 while let told = await dones.next(), told < number {}
+                try await muster(queue)
             } catch {
                 if Task.isCancelled || !connection.isOpen { return }
                 if error.code == .superseded {

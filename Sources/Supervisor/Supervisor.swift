@@ -139,11 +139,19 @@ package final class Supervisor: Service {
         var logger = logger
         logger[metadataKey: LogKey.deployment] = "\(deployment)"
         let board = directory.board(of: child)
+        let secrets: [String]
+        do {
+            secrets = try await Queue(link).secretNames(of: deployment)
+        } catch {
+            logger.error("A worker could not be started.", metadata: [LogKey.error: "\(error)"])
+            emit.yield(.happened(.spawnFailed(child, cause: "\(error)")))
+            return
+        }
         let process = ChildProcess(
             executable: settings.executable,
             arguments: settings.arguments(
                 .init(deployment: deployment, slotBoardPath: board, memoryLimit: settings.memoryLimit)),
-            environment: settings.workerEnvironment)
+            environment: settings.workerEnvironment(secrets: secrets))
         var output = WorkerOutput(logger: logger)
         func ended(_ ending: WorkerEnding, _ seenAt: ContinuousClock.Instant) {
             memory.ended(child)

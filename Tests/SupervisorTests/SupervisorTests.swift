@@ -2,6 +2,7 @@ import Fleet
 import FoundationEssentials
 import Glibc
 import Lifeline
+import Logging
 import Postgres
 import Queue
 import Supervisor

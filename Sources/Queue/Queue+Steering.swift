@@ -59,6 +59,8 @@ package struct SteeredDeployment: Sendable {
     package var isProbeLost: Bool
     /// A word of `sluice.restore_way`: an operator wants it back.
     package var restoreWanted: String?
+    /// Whether it has workers, is to have some, or gets some when jobs ask for them.
+    package var isManned: Bool
 }
 
 /// The health of a deployment as the controller writes it down.
@@ -342,6 +344,6 @@ extension SteeredDeployment {
             rampPercent: try row.decode(7), stage: try row.decode(8), weight: try row.decode(9),
             tier: try row.decode(10), capacity: try row.decode(11), heartbeatAge: age.map { .milliseconds(max(0, $0)) },
             memory: try row.decode(13), isWell: try row.decode(14), health: health, isProbeLost: try row.decode(22),
-            restoreWanted: try row.decode(24))
+            restoreWanted: try row.decode(24), isManned: try row.decode(25))
     }
 }

@@ -68,6 +68,20 @@ begin
 end $$;
 comment on function sluice.desired_count(sluice.deployment) is 'sluice.desired_workers for who has read the row already.';
 
+create or replace function sluice.is_manned(p_deployment sluice.deployment) returns boolean language sql stable as $$
+    select sluice.desired_count(p_deployment) > 0
+        -- One that is at zero comes back with the jobs it gets, or at its hour.
+        or exists (select from sluice.scaling s where s.deployment_id = p_deployment.id and s.min_workers is not null
+            and (s.max_workers > 0 or exists (
+                select from jsonb_array_elements(s.schedule) w
+                where greatest((w ->> 'max_workers')::int, (w ->> 'min_workers')::int) > 0)))
+        -- Somebody may have started one by hand.
+        or exists (select from sluice.worker w where w.deployment_id = p_deployment.id and w.ended_at is null
+            and w.state in ('starting', 'running'))
+$$;
+comment on function sluice.is_manned(sluice.deployment) is
+    'Whether anybody runs the jobs of a deployment: it has workers, is to have some, or gets some when jobs ask for them. One that is not gets no part of the traffic while another can serve.';
+
 create or replace function sluice.put_deployment(p_model text, p_name text, p_backend text, p_config json default '{}',
     p_workers int default 1, p_slots int default 8, p_version text default '1', p_isolated boolean default false,
     why text default null)

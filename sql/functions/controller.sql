@@ -112,7 +112,8 @@ create or replace function sluice.steered_deployments()
 returns table (model_id int, deployment_id int, deployment text, version bigint, state text, state_reason text, share text,
     ramp_percent smallint, stage int, weight int, tier smallint, capacity int, heartbeat_age_ms bigint, memory double precision,
     is_well boolean, breaker text, open_until_ms bigint, breaker_percent smallint, openings int, is_kept boolean,
-    score double precision, reason text, is_probe_lost boolean, health_wanted boolean, restore_wanted text) language sql stable as $$
+    score double precision, reason text, is_probe_lost boolean, health_wanted boolean, restore_wanted text, is_manned boolean)
+language sql stable as $$
     select d.model_id, d.id, d.name, d.xmin::text::bigint, d.state::text, d.state_reason, d.share::text, d.ramp_percent, d.stage,
         d.weight, d.tier,
         -- Workers that have just gone count until others can have taken their place: what is sick and already back would be
@@ -129,7 +130,7 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
         coalesce(h.score, 1)::double precision, coalesce(h.reason, ''),
         coalesce(h.probe_at < clock_timestamp() - interval '5 seconds' and not h.probe_wanted
             and not exists (select from sluice.running l where l.id = h.probe_job), false),
-        coalesce(h.health_wanted, false), h.restore_wanted::text
+        coalesce(h.health_wanted, false), h.restore_wanted::text, sluice.is_manned(d)
     from sluice.deployment d
     cross join sluice.controller c
     left join sluice.deployment_health h on h.deployment_id = d.id

@@ -237,7 +237,7 @@ extension Queue {
     /// Writes orders, in one transaction.
     ///
     /// - Returns: false when a deployment has changed since it was read: then nothing was written.
-    /// - Throws: `superseded`.
+    /// - Throws: `superseded`; `locked` when an operator's transaction keeps the model locked.
     package func steer(epoch: Int64, _ orders: SteeringOrders) async throws(QueueError) -> Bool {
         let rows = try await call(Self.steerStatement) {
             let deployments = orders.deployments

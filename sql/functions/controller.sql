@@ -190,7 +190,9 @@ create or replace function sluice.steer(
 returns boolean language plpgsql as $$
 begin
     perform sluice.check_epoch(p_epoch);
-    -- As the operators' verbs do: one change of a model's traffic at a time.
+    -- As the operators' verbs do: one change of a model's traffic at a time. An operator may leave a transaction open: then it
+    -- is this model's turn another time, and the others are steered.
+    perform set_config('lock_timeout', '1s', true);
     perform pg_advisory_xact_lock(7022, p_model);
     perform from sluice.deployment d where d.model_id = p_model order by d.id for update;
     if (select count(*) from sluice.deployment d where d.model_id = p_model) <> cardinality(p_ids) or exists (
@@ -235,7 +237,7 @@ begin
     return true;
 end $$;
 comment on function sluice.steer is
-    'Writes what the controller decided of one model, in one transaction: health of every deployment, shares (null: as they are), stages, the rollout, decisions. False, and nothing is written, when a deployment has changed since it was read. Operators'' isolation wins: what they took out stays out. SL031: another supervisor leads.';
+    'Writes what the controller decided of one model, in one transaction: health of every deployment, shares (null: as they are), stages, the rollout, decisions. False, and nothing is written, when a deployment has changed since it was read. Operators'' isolation wins: what they took out stays out. Waits a second for a transaction of theirs at most (55P03). SL031: another supervisor leads.';
 
 create or replace function sluice.decided(p_epoch bigint, p_taken_ms bigint) returns void language plpgsql as $$
 begin

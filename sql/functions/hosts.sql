@@ -131,8 +131,10 @@ declare
     v_refused int[] := '{}';
     v_granted int[] := '{}';
 begin
-    -- Like a claim of jobs, what is lost in a crash of the database is no loss: it is looked again.
+    -- Like a claim of jobs, what is lost in a crash of the database is no loss: it is looked again. So it is when somebody
+    -- holds a lock: the leader steers by the same connection.
     perform set_config('synchronous_commit', 'off', true);
+    perform set_config('lock_timeout', '1s', true);
     update sluice.host h set beat_at = v_now, gone_at = null where h.name = p_host and h.incarnation = p_incarnation returning h.* into v_host;
     if not found then
         raise exception using errcode = 'SL031', message = format('Another supervisor keeps the host "%s".', left(p_host, 200));

@@ -511,7 +511,7 @@ create or replace view sluice.worker_status as
     select w.id as worker, d.name as deployment, w.host, w.pid,
         case when w.state = 'running' and w.ready_at is null then 'starting' else w.state end::sluice.worker_state as state, w.slots,
         (select count(*) from sluice.running r where r.worker_id = w.id) as running,
-        w.started_at, clock_timestamp() - h.beat_at as heartbeat_age, w.ended_at, w.cause, w.exit_status, w.signal
+        w.started_at, clock_timestamp() - h.beat_at as heartbeat_age, w.ended_at, w.cause, w.exit_status, w.signal, w.refused_ends
     from sluice.worker w
     join sluice.deployment d on d.id = w.deployment_id
     left join sluice.worker_heartbeat h on h.worker_id = w.id

@@ -1,10 +1,20 @@
 -- Declaring models, deployments and tenants.
 
-create or replace function sluice.put_tenant(p_name text, p_weight int default 100) returns int language sql as $$
+create or replace function sluice.put_tenant(p_name text, p_weight int default 100, why text default null)
+returns int language plpgsql as $$
+declare
+    v_before int := (select t.weight from sluice.tenant t where t.name = p_name);
+    v_id int;
+begin
     insert into sluice.tenant (name, weight) values (p_name, p_weight)
     on conflict (name) do update set weight = excluded.weight
-    returning id
-$$;
+    returning id into v_id;
+    if v_before is distinct from p_weight then
+        perform sluice.record_change('put_tenant', 'tenant ' || p_name, to_jsonb(v_before), to_jsonb(p_weight), why,
+            format('"%s" has the weight %s.', p_name, p_weight));
+    end if;
+    return v_id;
+end $$;
 comment on function sluice.put_tenant is 'Adds a tenant, or changes its weight.';
 
 create or replace function sluice.put_model(p_name text, p_max_attempts int default 5, p_attempt_timeout_ms int default 600000,
@@ -149,14 +159,19 @@ end $$;
 comment on function sluice.desired_workers(text) is
     'How many workers a deployment should have at this moment: the fixed number, or what the controller decided, within the bounds of its rule. Looks up three rows: for asking as often as anybody likes. SL008: there is no such deployment.';
 
-create or replace function sluice.set_share(p_deployment text, p_share int4multirange) returns void language plpgsql as $$
+create or replace function sluice.set_share(p_deployment text, p_share int4multirange, why text default null)
+returns void language plpgsql as $$
+declare
+    v_before int4multirange := (select d.share from sluice.deployment d where d.name = p_deployment);
 begin
     update sluice.deployment d set share = p_share where d.name = p_deployment;
     if not found then
         raise exception using errcode = 'SL008', message = format('There is no deployment named "%s".', left(p_deployment, 200));
     end if;
+    perform sluice.record_change('set_share', 'deployment ' || p_deployment, to_jsonb(v_before::text), to_jsonb(p_share::text), why,
+        format('"%s" has the buckets %s.', p_deployment, p_share));
 end $$;
-comment on function sluice.set_share(text, int4multirange) is
+comment on function sluice.set_share(text, int4multirange, text) is
     'Sets the hash buckets a deployment may claim, until the model''s traffic is next divided (sluice.divide). Its workers forget their floors at their next claim, and so find the jobs that became theirs.';
 
 create or replace function sluice.overview()

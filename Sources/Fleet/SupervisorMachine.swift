@@ -71,6 +71,8 @@ package struct SupervisorMachine: Sendable {
         case exited(Child, WorkerEnding)
         /// The child uses more memory than it may.
         case exceededMemory(Child, bytes: Int)
+        /// The database counts the child among the dead, and it lives: it is stopped, or hangs past all deadlines.
+        case declaredDead(Child)
         /// This supervisor keeps the host: what is wanted of the host is for it to do.
         case tookHost
         /// It cannot say any more whether it keeps the host: the database is away. Nothing is started or replaced meanwhile, and
@@ -206,6 +208,9 @@ package struct SupervisorMachine: Sendable {
             }
         case .exceededMemory(let child, let bytes):
             kill(child, "used \(bytes >> 20) MiB of memory, more than it may", chargesJobs: true, &actions)
+        case .declaredDead(let child):
+            // What held it up is not known, so its jobs are not to blame; others have them already.
+            kill(child, "was killed: it had been declared dead, and was still there", chargesJobs: false, &actions)
         case .tookHost: tenure = .keeping
         case .lostHost: tenure = .none
         case .sawAnotherKeeper:

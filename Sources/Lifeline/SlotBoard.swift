@@ -56,7 +56,7 @@ package final class SlotBoard: Sendable {
         words[Self.headerWords + slot] = job
     }
 
-    /// Reads the board of a process that has ended; nil if there is no complete one.
+    /// Reads the board of a process, which may have ended; nil if there is no complete one.
     ///
     /// - Throws: `SlotBoardError` when the file is there and cannot be read.
     package static func read(path: String) throws(SlotBoardError) -> Contents? {

@@ -8,6 +8,7 @@ package struct RefusedAttempt: Sendable, Hashable {
 }
 
 extension Queue {
+    private static let refusedStatement = Statement("ends_refused", "select sluice.ends_refused($1::bigint, $2::int)")
     private static let finishStatement = Statement(
         "finish",
         """
@@ -40,6 +41,14 @@ extension Queue {
             var refused: [RefusedAttempt] = []
             for row in rows { refused.append(RefusedAttempt(job: try row.decode(0), attempt: try row.decode(1))) }
             return refused
+        }
+    }
+
+    /// Counts ends of `worker` that were refused, for who looks at it.
+    package func endsRefused(worker: Int64, count: Int) async throws(QueueError) {
+        _ = try await call(Self.refusedStatement) {
+            $0.append(worker)
+            $0.append(Int32(clamping: count))
         }
     }
 }

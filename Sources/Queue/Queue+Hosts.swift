@@ -33,12 +33,26 @@ extension Queue {
     private static let hostStartStatement = Statement(
         "host_start", "select sluice.host_start($1::text, $2::int, $3::bigint, $4::json::jsonb, $5::bigint)")
     private static let hostLeaveStatement = Statement("host_leave", "select sluice.host_leave($1::text, $2::bigint)")
+    private static let deadStatement = Statement("dead_of", "select sluice.dead_of($1::bigint[])")
+    private static let secretNamesStatement = Statement("secret_names", "select sluice.secret_names($1::text)")
     private static let hostLookStatement = Statement(
         "host_look",
         """
         select deployment, workers, room, is_refused, revision
         from sluice.host_look($1::text, $2::bigint, $3::text[], $4::int[], $5::boolean[])
         """)
+
+    /// Those of `workers` that were declared dead, and have had time to end since.
+    package func dead(of workers: [Int64]) async throws(QueueError) -> [Int64] {
+        let rows = try await call(Self.deadStatement) { $0.append(workers) }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// The environment variables that the configuration of `deployment` refers to as `env:NAME`.
+    package func secretNames(of deployment: String) async throws(QueueError) -> [String] {
+        let rows = try await call(Self.secretNamesStatement) { $0.append(deployment) }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
 
     /// Takes the lock of the supervisor that keeps `host`, for this session; false when another has it.
     package func takeHost(_ host: String) async throws(QueueError) -> Bool {

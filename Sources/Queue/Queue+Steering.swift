@@ -59,6 +59,8 @@ package struct SteeredDeployment: Sendable {
     package var isProbeLost: Bool
     /// A word of `sluice.restore_way`: an operator wants it back.
     package var restoreWanted: String?
+    /// Whether it has workers, is to have some, or gets some when jobs ask for them.
+    package var isManned: Bool
 }
 
 /// The health of a deployment as the controller writes it down.
@@ -157,7 +159,6 @@ package struct SteeringOrders: Sendable {
 }
 
 extension Queue {
-    private static let leadStatement = Statement("lead_fleet", "select sluice.lead($1::text)")
     private static let takeStatement = Statement("take_samples", "select * from sluice.take_samples($1::bigint)")
     private static let modelsStatement = Statement("steered_models", "select * from sluice.steered_models()")
     private static let deploymentsStatement = Statement(
@@ -173,12 +174,6 @@ extension Queue {
     private static let hedgeStatement = Statement(
         "hedge_late", "select sluice.hedge_late($1::bigint, $2::int, $3::bigint, $4::int)")
     private static let decidedStatement = Statement("decided", "select sluice.decided($1::bigint, $2::bigint)")
-
-    /// Takes the lead of the fleet as `name`, and returns the epoch every write has to carry.
-    package func leadFleet(as name: String) async throws(QueueError) -> Int64 {
-        let rows = try await call(Self.leadStatement) { $0.append(name) }
-        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
-    }
 
     /// Takes what workers told since the last call, at most 10,000 samples, by deployment and in their order; and the time
     /// before the look, since 1970, by the database's clock.
@@ -242,7 +237,7 @@ extension Queue {
     /// Writes orders, in one transaction.
     ///
     /// - Returns: false when a deployment has changed since it was read: then nothing was written.
-    /// - Throws: `superseded`.
+    /// - Throws: `superseded`; `locked` when an operator's transaction keeps the model locked.
     package func steer(epoch: Int64, _ orders: SteeringOrders) async throws(QueueError) -> Bool {
         let rows = try await call(Self.steerStatement) {
             let deployments = orders.deployments
@@ -349,6 +344,6 @@ extension SteeredDeployment {
             rampPercent: try row.decode(7), stage: try row.decode(8), weight: try row.decode(9),
             tier: try row.decode(10), capacity: try row.decode(11), heartbeatAge: age.map { .milliseconds(max(0, $0)) },
             memory: try row.decode(13), isWell: try row.decode(14), health: health, isProbeLost: try row.decode(22),
-            restoreWanted: try row.decode(24))
+            restoreWanted: try row.decode(24), isManned: try row.decode(25))
     }
 }

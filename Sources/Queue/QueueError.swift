@@ -22,6 +22,8 @@ package struct QueueError: Error, Sendable, CustomStringConvertible {
         case nobodyServes = "SL030"
         /// Another supervisor leads: this one's epoch is over.
         case superseded = "SL031"
+        /// Somebody's open transaction is in the way: trying again later may work.
+        case locked
         /// The database is away or refuses: trying again later may work.
         case unavailable
         /// The schema is not there, older or newer than this program.
@@ -71,6 +73,7 @@ package struct QueueError: Error, Sendable, CustomStringConvertible {
             code = .unavailable
             message = "The disk of the database is full."
             hint = "Make room: what was accepted is kept, and goes on by itself."
+        case (_, "55P03"?): (code, message, hint) = (.locked, error.description, nil)
         case (_, let state?) where state.hasPrefix("53") || state.hasPrefix("57P"):
             (code, message, hint) = (.unavailable, error.description, nil)
         case (_, let state?) where state.hasPrefix("22"):

@@ -68,7 +68,10 @@ extension ModelPolicy {
         // A strategy that is newer than this program is divided by weight.
         strategy = ShareStrategy(rawValue: model.strategy) ?? .weighted
         if let window = model.window { breaker.window = window }
-        if let sample = model.minimumSample { breaker.minimumSample = Int(sample) }
+        if let sample = model.minimumSample {
+            breaker.minimumSample = Int(sample)
+            health.minimumSample = Int(sample)
+        }
         if let percent = model.errorPercent {
             breaker.errorLimit = percent / 100
             health.errorLimit = max(0.001, percent / 100)

@@ -190,8 +190,8 @@ extension ControlledModel {
             probe = isWell
         }
         return DeploymentSample(
-            name, outcomes: outcomes, capacity: Double(deployment.capacity), heartbeatAge: deployment.heartbeatAge,
-            memory: deployment.memory, probeSucceeded: probe)
+            name, outcomes: outcomes, capacity: Double(deployment.capacity), isManned: deployment.isManned,
+            heartbeatAge: deployment.heartbeatAge, memory: deployment.memory, probeSucceeded: probe)
     }
 
     /// - Parameter isTold: whether the verb that asked for it has already recorded it.

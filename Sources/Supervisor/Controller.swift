@@ -81,10 +81,11 @@ struct Controller: Sendable {
         var complaint = Complaint("Steering the fleet", logger)
         var models: [Int32: ControlledModel] = [:]
         var now = Duration.zero
+        var locked: Set<String> = []
         for await _ in demand.turns {
             do throws(QueueError) {
                 if demand.take() {
-                    if try await look(&models, &now) { demand.look() }
+                    if try await look(&models, &now, &locked) { demand.look() }
                     demand.found(hedges: models.values.contains(where: \.hedges))
                 }
                 try await hedge(&models, at: now)
@@ -104,8 +105,10 @@ struct Controller: Sendable {
     }
 
     /// One look at everything. Returns whether another should follow at once.
+    ///
+    /// - Parameter locked: the models that could not be steered at the last look.
     private func look(
-        _ models: inout [Int32: ControlledModel], _ now: inout Duration
+        _ models: inout [Int32: ControlledModel], _ now: inout Duration, _ locked: inout Set<String>
     ) async throws(QueueError) -> Bool {
         var random = SystemRandomNumberGenerator()
         let (samples, taken) = try await queue.takeSamples(epoch: epoch)
@@ -115,6 +118,7 @@ struct Controller: Sendable {
         let deployments = Dictionary(grouping: try await queue.steeredDeployments(), by: \.model)
         let rollouts = Dictionary(try await queue.steeredRollouts().map { ($0.model, $0) }) { $1 }
         var isStale = false
+        var waiting: Set<String> = []
         for model in declared {
             let members = deployments[model.id] ?? []
             let rollout = rollouts[model.id]
@@ -122,14 +126,23 @@ struct Controller: Sendable {
             let orders = controlled.look(model, members, rollout, samples, at: now, using: &random)
             models[model.id] = controlled
             guard let orders else { continue }
-            if try await queue.steer(epoch: epoch, orders) {
-                models[model.id]?.written(orders, members)
-                tell(orders)
-            } else {
+            do throws(QueueError) {
+                if try await queue.steer(epoch: epoch, orders) {
+                    models[model.id]?.written(orders, members)
+                    tell(orders)
+                } else {
+                    models[model.id]?.refused()
+                    isStale = true
+                }
+            } catch {
+                guard error.code == .locked else { throw error }
+                // An operator's transaction is open. It is for the others to go on, and for this one to wait.
                 models[model.id]?.refused()
-                isStale = true
+                waiting.insert(model.name)
             }
         }
+        tell(locked: waiting, before: locked)
+        locked = waiting
         try await queue.decided(epoch: epoch, taken: taken)
         return isStale || samples.count >= 10_000
     }
@@ -138,12 +151,31 @@ struct Controller: Sendable {
     private func hedge(_ models: inout [Int32: ControlledModel], at now: Duration) async throws(QueueError) {
         for id in models.keys.sorted() {
             guard let order = models[id]?.hedge(at: now) else { continue }
-            let count = try await queue.hedge(epoch: epoch, model: id, heldFor: order.after, limit: order.limit)
+            let count: Int32
+            do throws(QueueError) {
+                count = try await queue.hedge(epoch: epoch, model: id, heldFor: order.after, limit: order.limit)
+            } catch {
+                // The next look for late jobs is near.
+                guard error.code == .locked else { throw error }
+                continue
+            }
             guard count > 0 else { continue }
             models[id]?.hedged(Int(count))
             logger.debug(
                 "Second attempts were begun for late jobs.",
                 metadata: ["model": "\(id)", LogKey.count: "\(count)", "after": "\(order.after)"])
+        }
+    }
+
+    /// Says once of each model that it cannot be steered, and that it can again.
+    private func tell(locked: Set<String>, before: Set<String>) {
+        for name in locked.subtracting(before).sorted() {
+            logger.warning(
+                "A model is not steered: somebody's open transaction keeps it locked.",
+                metadata: [LogKey.model: "\(name)"])
+        }
+        for name in before.subtracting(locked).sorted() {
+            logger.notice("A model is steered again.", metadata: [LogKey.model: "\(name)"])
         }
     }
 

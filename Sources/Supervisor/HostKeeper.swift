@@ -8,7 +8,7 @@ import Telemetry
 /// Keeps this host: says that its supervisor is there, claims slots of workers for it, and tells what it should have.
 ///
 /// One supervisor keeps a host: the one whose session holds the advisory lock (7025, hash of the host's name). Another with
-/// the same name stands by, looks once a second, and takes over when that session is gone: two would give the memory of the
+/// the same name stands by, looks twice a second, and takes over when that session is gone: two would give the memory of the
 /// machine away twice. Needs a connection to the server itself: through a transaction pooler the lock would belong to
 /// nobody.
 struct HostKeeper: Sendable {
@@ -17,6 +17,7 @@ struct HostKeeper: Sendable {
     /// Told the connection, whether it keeps the host or not.
     let link: DatabaseLink
     let board: HostBoard
+    let roll: WorkerRoll
     let logger: Logger
     let emit: @Sendable (SupervisorMachine.Event) -> Void
 
@@ -60,9 +61,12 @@ struct HostKeeper: Sendable {
     /// Returns when this supervisor keeps the host.
     private func take(_ connection: Connection) async throws -> Int64 {
         let queue = Queue(connection)
+        var leader = LeadGuard(queue, logger)
         var hasSaid = false
         while try await !queue.takeHost(settings.host) {
             emit(.sawAnotherKeeper)
+            // It may be the keeper of this very host that leads and has stalled.
+            _ = try await leader.look()
             if !hasSaid {
                 logger.notice(
                     "Another supervisor keeps this host; this one stands by.", metadata: ["host": "\(settings.host)"])
@@ -114,6 +118,16 @@ struct HostKeeper: Sendable {
         }
     }
 
+    /// Looks whether workers of this host that are alive were declared dead. One that is stopped hears nothing of it, and
+    /// would keep its place for ever.
+    private func muster(_ queue: Queue) async throws(QueueError) {
+        let workers = roll.workers
+        guard !workers.isEmpty else { return }
+        for worker in try await queue.dead(of: workers.keys.sorted()) {
+            if let child = workers[worker] { emit(.declaredDead(child)) }
+        }
+    }
+
     /// Looks at what is wanted, whenever asked to. The next look waits until what the last one said is being done, so that
     /// what it tells of the processes is never older than that.
     private func watch(
@@ -136,6 +150,7 @@ struct HostKeeper: Sendable {
                                 room: Int($0.room), isReplacementRefused: $0.isReplacementRefused)
                         }))
                 while let told = await dones.next(), told < number {}
+                try await muster(queue)
             } catch {
                 if Task.isCancelled || !connection.isOpen { return }
                 if error.code == .superseded {

@@ -6,11 +6,16 @@ import Telemetry
 
 /// Leads the fleet, or waits until it can.
 ///
-/// One supervisor leads per database: the one whose session holds the advisory lock (7024, 1). The others look once a
+/// One supervisor leads per database: the one whose session holds the advisory lock (7024, 1). The others look twice a
 /// second, and take over when its session is gone, which the server notices at once when the process ends, and by its
-/// keepalives when the machine does. Works on the connection that keeps the host: whoever has lost that leads nobody.
+/// keepalives when the machine does. A leader that has stalled keeps its session: it says that it is there twice a second,
+/// and the others end the session of one that says nothing for three (`LeadWatch`). Works on the connection that keeps the
+/// host: whoever has lost that leads nobody.
 struct Leadership: Sendable {
-    private static let lockStatement = Statement("lead", "select pg_try_advisory_lock(7024, 1)")
+    /// How often the leader says that it is there.
+    private static let signInterval = Duration.milliseconds(500)
+    /// How often the lead is tried for once it is about to be free.
+    private static let haste = Duration.milliseconds(20)
 
     let database: ConnectionConfiguration
     let settings: Supervisor.Settings
@@ -34,8 +39,11 @@ struct Leadership: Sendable {
 
     /// Returns when this supervisor leads.
     private func campaign() async throws {
-        while try await !(connection.query(Self.lockStatement).first?.decode(0, as: Bool.self) ?? false) {
-            try await Task.sleep(for: settings.campaignInterval * Double.random(in: 0.75...1.25))
+        let queue = Queue(connection)
+        var leader = LeadGuard(queue, logger)
+        while try await !queue.takeLead() {
+            let isFree = try await leader.look()
+            try await Task.sleep(for: isFree ? Self.haste : settings.campaignInterval * Double.random(in: 0.75...1.25))
         }
         logger.info("This supervisor leads.")
     }
@@ -43,9 +51,9 @@ struct Leadership: Sendable {
     /// Returns when another leads.
     private func lead(_ wakes: AsyncStream<Void>) async throws {
         let queue = Queue(connection)
-        let name = "\(settings.host), process \(getpid())"
-        let epoch = settings.isSteering ? try await queue.leadFleet(as: name) : 0
+        let epoch = try await queue.leadFleet(as: "\(settings.host), process \(getpid())")
         await withDiscardingTaskGroup { group in
+            group.addTask { await hold(queue, epoch) }
             if settings.isMaintaining {
                 group.addTask { await Maintenance(database: database, logger: logger).run() }
             }
@@ -61,6 +69,23 @@ struct Leadership: Sendable {
                 // Whoever is not obeyed any more does not lead.
                 if !Task.isCancelled { connection.close() }
             }
+        }
+    }
+
+    /// Says that the leader is there, until the task is cancelled or another leads.
+    ///
+    /// Not left to the controller, whose looks take as long as there are models; on its connection, so that who cannot
+    /// steer does not lead.
+    private func hold(_ queue: Queue, _ epoch: Int64) async {
+        while !Task.isCancelled {
+            do throws(QueueError) {
+                try await queue.holdLead(epoch: epoch)
+            } catch {
+                if Task.isCancelled { return }
+                // A database that refuses for a moment, its disk full, is no reason: nobody else would fare better.
+                if error.code == .superseded { return connection.close() }
+            }
+            do { try await Task.sleep(for: Self.signInterval) } catch { return }
         }
     }
 }

@@ -36,12 +36,8 @@ extension Supervisor {
             ["worker", "--deployment", launch.deployment, "--slot-board", launch.slotBoardPath, "--supervised"]
                 + (launch.memoryLimit.map { ["--memory-limit", "\($0)"] } ?? [])
         }
-        /// Our own environment, of which workers get what `passedVariables` and `passedPrefixes` let through.
+        /// Our own environment, of which a worker gets `WorkerVariables.needed`, and what its deployment's configuration names.
         package var environment: [String: String] = [:]
-        /// Names of variables workers get.
-        package var passedVariables: Set = ["PATH", "HOME", "LANG", "TZ", "SWIFT_BACKTRACE"]
-        /// Beginnings of names of variables workers get: settings of ours, and what libpq reads.
-        package var passedPrefixes = ["SLUICE_", "PG"]
         /// When workers that ended are started again.
         package var restarts = RestartPolicy()
         /// How long workers may take to end.
@@ -54,7 +50,7 @@ extension Supervisor {
         /// How often the host is heard of, and what is wanted looked at, when no notification comes.
         package var pollInterval = Duration.seconds(1)
         /// How often a supervisor that stands by, or does not lead the fleet, tries to.
-        package var campaignInterval = Duration.seconds(1)
+        package var campaignInterval = Duration.milliseconds(500)
         /// Whether this supervisor does the queue's maintenance while it leads.
         package var isMaintaining = true
         /// Whether this supervisor steers the fleet while it leads: isolates what fails, and brings it back.
@@ -80,11 +76,12 @@ extension Supervisor {
             return bytes
         }
 
-        /// The environment of a worker.
-        var workerEnvironment: [String: String] {
-            var passed = environment.filter { name, _ in
-                passedVariables.contains(name) || passedPrefixes.contains { name.hasPrefix($0) }
-            }
+        /// The environment of a worker: what it needs itself, and its own secrets.
+        ///
+        /// - Parameter secrets: names of the variables its deployment's configuration refers to.
+        func workerEnvironment(secrets: [String]) -> [String: String] {
+            let names = WorkerVariables.needed.union(secrets)
+            var passed = environment.filter { names.contains($0.key) }
             // Swift's runtime would write a backtrace first, for seconds in which what the worker held does not run again.
             passed["SWIFT_BACKTRACE"] = passed["SWIFT_BACKTRACE"] ?? "enable=no"
             passed["SLUICE_DATABASE_URL"] = conninfo

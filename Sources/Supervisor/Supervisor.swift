@@ -28,6 +28,7 @@ package final class Supervisor: Service {
     private let link = DatabaseLink()
     private let memory: MemoryWatch
     private let directory: RunDirectory
+    private let roll: WorkerRoll
     private let board = HostBoard()
     private let events: AsyncStream<Event>
     /// Bounded by what the children and the poll can have in flight: a few events each.
@@ -44,6 +45,7 @@ package final class Supervisor: Service {
         self.logger = logger
         memory = MemoryWatch(limit: settings.memoryLimit)
         directory = RunDirectory(path: settings.runDirectory)
+        roll = WorkerRoll(directory)
         (events, emit) = AsyncStream.makeStream(of: Event.self)
     }
 
@@ -55,7 +57,7 @@ package final class Supervisor: Service {
         await withDiscardingTaskGroup { group in
             let emit = emit
             let keeper = HostKeeper(
-                database: database, settings: settings, link: link, board: board, logger: logger,
+                database: database, settings: settings, link: link, board: board, roll: roll, logger: logger,
                 emit: { emit.yield(.happened($0)) })
             group.addTask { await keeper.run() }
             group.addTask {
@@ -137,14 +139,23 @@ package final class Supervisor: Service {
         var logger = logger
         logger[metadataKey: LogKey.deployment] = "\(deployment)"
         let board = directory.board(of: child)
+        let secrets: [String]
+        do {
+            secrets = try await Queue(link).secretNames(of: deployment)
+        } catch {
+            logger.error("A worker could not be started.", metadata: [LogKey.error: "\(error)"])
+            emit.yield(.happened(.spawnFailed(child, cause: "\(error)")))
+            return
+        }
         let process = ChildProcess(
             executable: settings.executable,
             arguments: settings.arguments(
                 .init(deployment: deployment, slotBoardPath: board, memoryLimit: settings.memoryLimit)),
-            environment: settings.workerEnvironment)
+            environment: settings.workerEnvironment(secrets: secrets))
         var output = WorkerOutput(logger: logger)
         func ended(_ ending: WorkerEnding, _ seenAt: ContinuousClock.Instant) {
             memory.ended(child)
+            roll.ended(child)
             emit.yield(
                 .ended(
                     child,
@@ -156,6 +167,7 @@ package final class Supervisor: Service {
             let end = try await process.run(obeying: commands, output: &output) { processID in
                 logger.info("A worker was started.", metadata: [LogKey.processID: "\(processID)"])
                 memory.started(child, processID: processID)
+                roll.started(child)
                 emit.yield(.happened(.spawned(child, processID: processID)))
             } ready: { [emit] in
                 emit.yield(.happened(.ready(child)))

@@ -55,6 +55,7 @@ extension WorkLoop {
                     return state.machine.wantsClaim || state.machine.phase != .running
                 }
                 if wantsClaim { claimSignal.raise() }
+                if !refused.isEmpty { await count(refused: refused.count) }
                 return
             } catch  where error.code == .invalidData && ends.count > 1 {
                 // One of them cannot be stored: find it, so that the others are not held up by it.
@@ -70,6 +71,15 @@ extension WorkLoop {
                 try await Task.sleep(for: delay * Double.random(in: 0.5...1))
                 delay = min(delay * 2, .seconds(5))
             }
+        }
+    }
+
+    /// Lets operators see it. An answer nobody waits for is no reason to try twice.
+    private func count(refused: Int) async {
+        do {
+            try await queue.endsRefused(worker: registration.worker, count: refused)
+        } catch {
+            logger.debug("Refused ends were not counted.", metadata: ["error": "\(error)"])
         }
     }
 

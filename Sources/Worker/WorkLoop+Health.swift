@@ -46,8 +46,8 @@ extension WorkLoop {
                 metadata: ["reason": "\(transition.reason)", "is_guarding": "\(state.isGuarding)"])
         }
         let before = state.machine.allowance
-        let allowed = state.guardian.concurrency(slots: instance.slots, at: now, using: &random)
-        state.machine.allowance = state.isGuarding && state.guardian.isTripped ? allowed : nil
+        state.machine.allowance = state.guardian.allowance(
+            slots: instance.slots, mayStop: state.isGuarding, at: now, using: &random)
         if state.machine.allowance != nil, before == nil { giveBack(state.machine.heldBack(), &state) }
     }
 

@@ -1,5 +1,6 @@
 import BackendHost
 import Domain
+import Fleet
 import Lifeline
 import Logging
 import Queue
@@ -26,7 +27,9 @@ extension WorkLoop {
                 lastBeat = now
                 try await beat()
                 // Held back by its own breaker, it listens for the controller's word.
-                let isWaiting = state.withLock { $0.machine.allowance != nil || $0.ledger.isUrgent }
+                let isWaiting = state.withLock {
+                    $0.machine.allowance != nil && $0.guardian.isTripped || $0.ledger.isUrgent
+                }
                 nextBeat = lastBeat + (isWaiting ? Self.reportSpacing : settings.heartbeat)
             }
             checkMemory()

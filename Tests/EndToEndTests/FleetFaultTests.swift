@@ -1,4 +1,5 @@
 import Domain
+import FoundationEssentials
 import Glibc
 import Postgres
 import Queue
@@ -158,6 +159,62 @@ import Testing
             // What waited in it was given back, which is no failure.
             let lost = "select count(*) from sluice.past_attempt where outcome <> 'released'"
             #expect(try await queue.number(lost) == 0)
+        }
+    }
+
+    @Test(.database(migrated: true)) func `a supervised worker that is stopped past its lease is killed and replaced`()
+        async throws
+    {
+        try await RunningQueue.with(workers: 1) { queue in
+            try await queue.connection.execute(
+                script: "update sluice.setting set value = 2 where name = 'lease_seconds'")
+            let job = try await queue.queue.enqueue(
+                .init(model: "echo", payload: Self.prompt("[[mock:latency 1500]]")))
+            let holder = Statement(
+                "fault_holder",
+                "select w.id, w.pid from sluice.worker w join sluice.running l on l.worker_id = w.id where l.id = $1")
+            let row = try await eventually("it runs the job") {
+                try await queue.connection.query(holder, job).first
+            }
+            let (worker, process): (Int64, Int32) = (try row.decode(0), try row.decode(1))
+            #expect(kill(process, SIGSTOP) == 0)
+            try await eventually("its process is gone") { kill(process, 0) != 0 && errno == ESRCH }
+            try await eventually("another stands in its place") {
+                try await queue.number(
+                    "select count(*) from sluice.worker where id > \(worker) and ended_at is null and state = 'running'"
+                )
+                    == 1
+            }
+            try await queue.expectAnswers()
+            #expect(try await queue.number("select attempt from sluice.result where id = \(job)") == 2)
+            try await eventually("its end is told") {
+                try await queue.text("select signal || ' ' || cause from sluice.worker where id = \(worker)")
+                    == "9 sent no heartbeat"
+            }
+            #expect(try await queue.number("select count(*) from sluice.past_attempt where outcome = 'crashed'") == 0)
+        }
+    }
+
+    @Test(.database(migrated: true)) func `a worker is held to its limits by the kernel`() async throws {
+        let memory = 512 << 20
+        try await RunningQueue.with(arguments: ["--worker-memory-limit", "\(memory)"]) { queue in
+            let process = try await eventually("there is a worker") {
+                try await queue.text(
+                    "select pid::text from sluice.worker where ended_at is null and ready_at is not null")
+            }
+            func lines(_ name: String) throws -> [[Substring]] {
+                try String(contentsOfFile: "/proc/\(process)/\(name)", encoding: .utf8).split(separator: "\n")
+                    .map { $0.split { $0 == " " || $0 == "\t" } }
+            }
+            // Of every thread, since each has its own.
+            let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
+            for thread in threads { #expect(try lines("task/\(thread)/status").contains(["NoNewPrivs:", "1"])) }
+            let limits = try lines("limits")
+            #expect(limits.contains(["Max", "core", "file", "size", "0", "0", "bytes"]))
+            let most = "\(memory + (256 << 20))"
+            #expect(limits.contains { $0 == ["Max", "data", "size", most[...], most[...], "bytes"] }, "\(limits)")
+            let group = try #require(pid_t(process))
+            #expect(getpgid(group) == group, "a process group of its own")
         }
     }
 

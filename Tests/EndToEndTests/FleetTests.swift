@@ -193,13 +193,69 @@ import Testing
         }
     }
 
+    /// One on another host, which only waits to lead, and one on the same host, which waits to keep that, too.
+    @Test(.database(migrated: true), arguments: [true, false])
+    func `when the supervisor that leads is stopped, another leads, and it does no harm when it goes on`(
+        isElsewhere: Bool
+    ) async throws {
+        try await RunningQueue.with(configuration: "{}") { queue in
+            try await withStandby(queue, host: isElsewhere ? "elsewhere" : nil) {
+                let leader = try #require(
+                    try await queue.text("select substring(supervisor from '[0-9]+$') from sluice.controller_status"))
+                let process = try #require(pid_t(leader))
+                let epoch = try await queue.count("select epoch from sluice.controller_status")
+                #expect(kill(process, SIGSTOP) == 0)
+                defer { kill(process, SIGCONT) }
+                let stoppedAt = ContinuousClock.now
+                try await eventually("another leads") {
+                    try await queue.count("select epoch from sluice.controller_status") > epoch
+                }
+                let time = ContinuousClock.now - stoppedAt
+                #expect(time < .seconds(10), "five, on a machine that has nothing else to do")
+                try await queue.enqueue(200)
+                try await queue.expectAnswers()
+                kill(process, SIGCONT)
+                try await eventually("it stands by") {
+                    try await queue.count(
+                        """
+                        select count(*) from pg_stat_activity
+                        where application_name = 'sluice supervisor' and datname = current_database()
+                        """) == 2
+                }
+                try await queue.enqueue(200)
+                try await queue.expectAnswers()
+                #expect(try await queue.count("select epoch from sluice.controller_status") == epoch + 1)
+            }
+        }
+    }
+
+    @Test(.database(migrated: true)) func `jobs do not wait for a deployment that was scaled to nothing`() async throws
+    {
+        try await RunningQueue.with(configuration: "{}") { queue in
+            try await queue.put("echo-2")
+            try await queue.admin("set-weights", "echo", "echo-1=50", "echo-2=50")
+            let scaled = try await queue.sluice(["scale", "echo-2", "0"])
+            #expect(scaled.status == 0, "\(scaled.errors)")
+            try await queue.enqueue(500)
+            try await queue.expectAnswers()
+            #expect(
+                try await queue.text(
+                    "select share_percent::text from sluice.deployment_status where deployment = 'echo-2'")
+                    == "0.00")
+        }
+    }
+
     /// Runs `body` beside a second supervisor that stands by.
-    private func withStandby(_ queue: RunningQueue, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    ///
+    /// - Parameter host: its host; nil: the same.
+    private func withStandby(
+        _ queue: RunningQueue, host: String? = nil, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
         try await TemporaryFolder.with { folder in
             let standby = Configuration(
                 executable: .path(FilePath(try Products.path(of: "sluice"))),
                 arguments: ["supervisor", "--database-url", queue.url, "--backends", try Products.folder],
-                environment: RunningQueue.environment.updating(["XDG_RUNTIME_DIR": folder.path]))
+                environment: RunningQueue.environment.updating(["XDG_RUNTIME_DIR": folder.path, "SLUICE_HOST": host]))
             let result = try await Subprocess.run(standby, input: .none, output: .discarded, error: .discarded) {
                 execution in
                 let failure: (any Error)?

@@ -38,6 +38,7 @@ struct SupervisorMachineHistoryTests {
                     exit(child, Bool.random(using: &dice) ? .killed : .refused)
                 }
             case 15: if let child = alive.randomElement(using: &dice) { act(.exceededMemory(child, bytes: 1 << 30)) }
+            case 16: if let child = alive.randomElement(using: &dice) { act(.declaredDead(child)) }
             default: act(.ticked)
             }
         }

@@ -184,6 +184,19 @@ struct SupervisorMachineTests {
         #expect(ending.cause.contains("64 MiB") && ending.chargesJobs)
     }
 
+    @Test mutating func `what was declared dead and lives is killed and replaced, and nobody is charged`() {
+        harness.settle(2)
+        #expect(harness.handle(.declaredDead(2)) == [.kill(2), MachineHarness.spawn(3)])
+        #expect(harness.handle(.declaredDead(2)).isEmpty)
+        guard case .report(2, "d", let ending) = harness.handle(.exited(2, .killed)).first else {
+            Issue.record("not reported")
+            return
+        }
+        #expect(ending.cause.contains("declared dead") && !ending.chargesJobs)
+        #expect(harness.handle(.declaredDead(2)).isEmpty, "it is gone")
+        #expect(harness.machine.children == [1, 3])
+    }
+
     @Test mutating func `an exit that came before the kill keeps its own cause`() {
         harness.settle(1)
         harness.handle(.exceededMemory(1, bytes: 64 << 20))
@@ -233,7 +246,9 @@ extension SupervisorMachineTests {
     /// The stage of child 1.
     enum Stage: CaseIterable { case starting, running, draining, killed }
 
-    enum Step: CaseIterable { case spawned, spawnFailed, exited, exceededMemory, unwanted, graceEnded, shutdown }
+    enum Step: CaseIterable {
+        case spawned, spawnFailed, exited, exceededMemory, declaredDead, unwanted, graceEnded, shutdown
+    }
 
     /// What is done to child 1, and whether it is there afterwards.
     static let table: [Stage: [Step: (actions: [Action], isThere: Bool)]] = {
@@ -241,22 +256,23 @@ extension SupervisorMachineTests {
         return [
             .starting: [
                 .spawned: ([], true), .spawnFailed: ([], false), .exited: ([report], false),
-                .exceededMemory: ([.kill(1)], true), .unwanted: ([.drain(1)], true), .graceEnded: ([], true),
-                .shutdown: ([.drain(1)], true),
+                .exceededMemory: ([.kill(1)], true), .declaredDead: ([.kill(1)], true),
+                .unwanted: ([.drain(1)], true), .graceEnded: ([], true), .shutdown: ([.drain(1)], true),
             ],
             .running: [
                 .spawned: ([], true), .spawnFailed: ([], false), .exited: ([report], false),
-                .exceededMemory: ([.kill(1)], true), .unwanted: ([.drain(1)], true), .graceEnded: ([], true),
-                .shutdown: ([.drain(1)], true),
+                .exceededMemory: ([.kill(1)], true), .declaredDead: ([.kill(1)], true),
+                .unwanted: ([.drain(1)], true), .graceEnded: ([], true), .shutdown: ([.drain(1)], true),
             ],
             .draining: [
                 .spawned: ([], true), .spawnFailed: ([], false), .exited: ([report], false),
-                .exceededMemory: ([.kill(1)], true), .unwanted: ([], true), .graceEnded: ([.kill(1)], true),
-                .shutdown: ([], true),
+                .exceededMemory: ([.kill(1)], true), .declaredDead: ([.kill(1)], true), .unwanted: ([], true),
+                .graceEnded: ([.kill(1)], true), .shutdown: ([], true),
             ],
             .killed: [
                 .spawned: ([], true), .spawnFailed: ([], false), .exited: ([report], false),
-                .exceededMemory: ([], true), .unwanted: ([], true), .graceEnded: ([], true), .shutdown: ([], true),
+                .exceededMemory: ([], true), .declaredDead: ([], true), .unwanted: ([], true),
+                .graceEnded: ([], true), .shutdown: ([], true),
             ],
         ]
     }()
@@ -277,6 +293,7 @@ extension SupervisorMachineTests {
             case .spawnFailed: harness.handle(.spawnFailed(1, cause: "no"))
             case .exited: harness.handle(.exited(1, .drained))
             case .exceededMemory: harness.handle(.exceededMemory(1, bytes: 1))
+            case .declaredDead: harness.handle(.declaredDead(1))
             case .unwanted: harness.want(0)
             case .graceEnded: harness.pass(.seconds(35))
             case .shutdown: harness.handle(.shutdownRequested)

@@ -41,6 +41,15 @@ struct FinishTests {
         #expect(try await corner.queue.answer(of: id) == Array(#"{"error":1}"#.utf8))
     }
 
+    @Test func `answers that came too late are counted where operators look`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        for count in [1, 2] { try await corner.queue.endsRefused(worker: worker, count: count) }
+        let counted: Int32 = try await corner.connection.value(
+            "select refused_ends from sluice.worker_status where worker = \(worker)")
+        #expect(counted == 3)
+    }
+
     @Test func `all kinds of ends go in one batch`() async throws {
         let corner = try await Corner.open()
         try await corner.enqueue(6)

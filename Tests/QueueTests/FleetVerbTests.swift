@@ -133,6 +133,82 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true])
+    func `what a rollout goes back to is not taken out by mistake`(drains: Bool) async throws {
+        let (corner, names) = try await Corner.open(deployments: 2)
+        func out(force: Bool) -> FleetVerb {
+            drains ? .drain(names[0], force: force) : .isolate(names[0], force: force)
+        }
+        try await perform(corner, .rollout(names[1], over: names[0], gates: []))
+        let error = await #expect(throws: QueueError.self) { try await perform(corner, out(force: false)) }
+        #expect(error?.code == .nobodyServes && error?.message.contains("promote that or roll it back") == true)
+        #expect(try await code { try await perform(corner, .swap(old: names[0], new: names[1], force: true)) } == .busy)
+        #expect(
+            try await perform(corner, out(force: true)).hasSuffix("\"\(names[1])\" is over: it has everything now."))
+        let state: String = try await corner.connection.value(
+            "select state::text from sluice.rollouts where model = '\(corner.model)'")
+        #expect(state == "promoted")
+        let states: [String] = try await corner.connection.values(
+            "select state::text from sluice.deployment_status where model = '\(corner.model)' order by deployment")
+        #expect(states == [drains ? "draining" : "isolated", "serving"])
+        let shares = try await buckets(corner)
+        #expect(shares.mapValues(\.count) == [names[0]: 0, names[1]: 10_000])
+    }
+
+    @Test func `one that is to have no workers has no part while another can serve`() async throws {
+        let (corner, names) = try await Corner.open(deployments: 2)
+        try await weigh(corner, [(names[0], 50), (names[1], 50)])
+        try await perform(corner, .scale(names[1], workers: 0))
+        var shares = try await buckets(corner)
+        #expect(shares.mapValues(\.count) == [names[0]: 10_000, names[1]: 0])
+        let rollout = FleetVerb.rollout(names[1], over: names[0], gates: [])
+        #expect(try await code { try await perform(corner, rollout) } == .invalidArgument)
+        #expect(try await code { try await perform(corner, .isolate(names[0], force: false)) } == .nobodyServes)
+        // One that sleeps keeps its part, or it would never wake.
+        let sleeps = Array(#"{"min_workers": 0, "max_workers": 2}"#.utf8)
+        try await perform(corner, .scaleBy(names[1], slots: nil, rule: sleeps))
+        shares = try await buckets(corner)
+        #expect(shares.mapValues(\.count) == [names[0]: 5_000, names[1]: 5_000])
+        for name in names { try await perform(corner, .scale(name, workers: 0)) }
+        shares = try await buckets(corner)
+        #expect(shares.values.map(\.count).reduce(0, +) == 10_000, "nobody is left, and whoever comes back finds work")
+        // Somebody started one by hand.
+        _ = try await corner.worker(of: names[1])
+        try await perform(corner, .setWeights(model: corner.model, weights: Array(#"{"\#(names[0])": 60}"#.utf8)))
+        shares = try await buckets(corner)
+        #expect(shares.mapValues(\.count) == [names[0]: 0, names[1]: 10_000])
+    }
+
+    @Test(arguments: ["retry_dead(at_most => null)", "cancel_where('none', at_most => null)"])
+    func `no limit is not without limit`(call: String) async throws {
+        let corner = try await Corner.open()
+        let call = call.replacing("none", with: corner.model)
+        let error = await #expect(throws: PostgresError.self) {
+            try await corner.connection.execute(script: "select sluice.\(call)")
+        }
+        #expect(error?.sqlState == "SL003")
+    }
+
+    @Test func `weights of tenants and shares set by hand are on record`() async throws {
+        let corner = try await Corner.open()
+        let tenant = "tenant-of-\(corner.model)"
+        try await corner.connection.execute(
+            script: """
+                select sluice.put_tenant('\(tenant)', 5), sluice.put_tenant('\(tenant)', 5);
+                select sluice.put_tenant('\(tenant)', 7, 'they pay more');
+                select sluice.set_share('\(corner.deployment)', '{[0,10)}', why => 'a test');
+                """)
+        let told: [String] = try await corner.connection.values(
+            """
+            select format('%s %s>%s %s', verb, before, after, why) from sluice.audit
+            where subject in ('tenant \(tenant)', 'deployment \(corner.deployment)') and verb <> 'put_deployment' order by id
+            """)
+        #expect(
+            told == [
+                "put_tenant >5 ", "put_tenant 5>7 they pay more", #"set_share "{[0,10000)}">"{[0,10)}" a test"#,
+            ])
+    }
+
     @Test func `a newcomer where weights count gets nothing until it is given some`() async throws {
         let (corner, names) = try await Corner.open(deployments: 2)
         try await weigh(corner, [(names[0], 1)])

@@ -44,6 +44,31 @@ import Testing
         }
     }
 
+    @Test(.database(migrated: true)) func `who was declared dead is named once it has had time to end`() async throws {
+        let corner = try await Corner.open()
+        var workers: [Int64] = []
+        for _ in 0..<3 { workers.append(try await corner.worker()) }
+        for (worker, isOrderly) in [(workers[0], false), (workers[1], true)] {
+            _ = try await corner.queue.workerEnded(
+                worker, orderly: isOrderly, cause: "a test", exitStatus: nil, signal: nil, lastWords: nil, started: nil)
+        }
+        #expect(try await corner.queue.dead(of: workers) == [])
+        try await corner.connection.execute(
+            script: "update sluice.worker set ended_at = ended_at - interval '3 seconds' where ended_at is not null")
+        #expect(try await corner.queue.dead(of: workers) == [workers[0]])
+        #expect(try await corner.queue.dead(of: [workers[2]]) == [])
+    }
+
+    @Test(.database(migrated: true)) func `a configuration names the variables of its secrets`() async throws {
+        let corner = try await Corner.open()
+        var request = DeploymentRequest(model: corner.model, name: corner.deployment, backend: "mock")
+        request.configuration = Array(
+            #"{"a": "env:ONE", "b": [{"c": "env:TWO"}, "env:ONE", "env:", "see env:THREE"], "env:FOUR": 1}"#.utf8)
+        try await corner.queue.putDeployment(request)
+        #expect(try await corner.queue.secretNames(of: corner.deployment) == ["ONE", "TWO"])
+        #expect(try await corner.queue.secretNames(of: "nobody") == [])
+    }
+
     @Test(.database(migrated: true)) func `a host has what it has memory for, until what ends has ended`() async throws
     {
         let corner = try await Corner.open()

@@ -80,6 +80,20 @@ import Testing
         #expect(reason == "because")
     }
 
+    @Test(.database(migrated: true)) func `an operator's open transaction holds up the controller for a second`()
+        async throws
+    {
+        let (corner, names) = try await Corner.open(deployments: 2)
+        let epoch = try await corner.queue.leadFleet(as: "one")
+        let weights = Array(#"{"\#(names[0])": 70}"#.utf8)
+        try await Corner.connect().transaction { late async throws in
+            _ = try await Queue(late).perform(.setWeights(model: corner.model, weights: weights), why: "a test")
+            let stuck = try await orders(corner) { _ in }
+            #expect(try await code { _ = try await corner.queue.steer(epoch: epoch, stuck) } == .locked)
+        }
+        #expect(try await corner.queue.steer(epoch: epoch, try await orders(corner) { _ in }))
+    }
+
     @Test(.database(migrated: true)) func `one job is let through, whoever asks`() async throws {
         let (corner, names) = try await Corner.open(deployments: 2)
         let epoch = try await corner.queue.leadFleet(as: "one")

@@ -78,6 +78,13 @@ struct UpgradeTests {
                 int[], int[], int[], int[], bigint)
             returns table (wanted text, cancelled bigint[]) language sql as 'select null::text, null::bigint[]';
         """
+    /// Some whose change of shape is migration 23's.
+    private static let beforeStalled = """
+        create function sluice.steered_deployments() returns table (model_id int) language sql as 'select 1';
+        create function sluice.put_tenant(p_name text, p_weight int default 100) returns int language sql as 'select 1';
+        create function sluice.set_share(p_deployment text, p_share int4multirange) returns void language sql as 'select 1';
+        create function sluice.end_rollout_of(sluice.deployment, text, text) returns text language sql as 'select $2';
+        """
     /// One that migration 4 dropped.
     private static let recordBackend = """
         create function sluice.record_backend(text, text, text, text, text[], boolean)
@@ -95,8 +102,9 @@ struct UpgradeTests {
         }
         _ = try await connection.query(applied, Int32(0), "functions", Array("of then".utf8))
         try await connection.execute(
-            script: Self.rows + (version < 20 ? Self.functions + Self.beforeAudit : "")
-                + (version == 20 ? Self.beforeOvertaken : "") + (version < 4 ? Self.recordBackend : ""))
+            script: Self.rows
+                + (version < 20 ? Self.functions + Self.beforeAudit : version < 21 ? Self.beforeOvertaken : "")
+                + (version < 4 ? Self.recordBackend : "") + (version < 23 ? Self.beforeStalled : ""))
     }
 
     @Test(.database, arguments: versions) func `an older database goes on with its jobs`(version: Int32) async throws {

@@ -89,6 +89,24 @@ struct ControlledModelTests {
         #expect(more == nil, "nothing is written twice")
     }
 
+    @Test func `one that is to have no workers loses its share, and gets it back when it is to have some`() throws {
+        var table = pair()
+        (table.deployments[0].isManned, table.deployments[0].capacity) = (false, 0)
+        let gone = try table.ordered()
+        #expect(gone.deployments[0].share == "{}" && gone.deployments[1].share == nil)
+        #expect(gone.deployments[0].health.breaker == "closed")
+        table.deployments[0].isManned = true
+        let back = try table.ordered()
+        #expect(back.deployments[0].share == "{[0,10000)}")
+    }
+
+    @Test func `what operators say of the sample is for the breaker and for the score`() {
+        var model = SteeredModel.sample()
+        model.minimumSample = 7
+        let policy = ModelPolicy(model)
+        #expect(policy.breaker.minimumSample == 7 && policy.health.minimumSample == 7)
+    }
+
     @Test func `a probe and a ramp are judged by what was claimed in them`() throws {
         var table = pair()
         table.look([(1, sample(failed: 4))])
@@ -177,6 +195,6 @@ extension SteeredDeployment {
         SteeredDeployment(
             model: 1, id: id, name: name, version: 1, state: "serving", stateReason: "", share: "{[0,10000)}",
             rampPercent: nil, stage: 0, weight: 100, tier: 0, capacity: 8, heartbeatAge: .seconds(1), memory: nil,
-            isWell: nil, health: SteeredHealth(), isProbeLost: false, restoreWanted: nil)
+            isWell: nil, health: SteeredHealth(), isProbeLost: false, restoreWanted: nil, isManned: true)
     }
 }

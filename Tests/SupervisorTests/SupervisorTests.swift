@@ -2,6 +2,7 @@ import Fleet
 import FoundationEssentials
 import Glibc
 import Lifeline
+import Logging
 import Postgres
 import Queue
 import Supervisor
@@ -177,6 +178,97 @@ struct SupervisorTests {
                 #expect(text.contains("PATH=/usr/bin:/bin"))
                 #expect(text.contains("SWIFT_BACKTRACE=enable=no"))
                 #expect(!text.contains("SECRET"))
+            }
+        }
+    }
+
+    @Test(.database) func `a worker sees its own secrets, and nobody else's`() async throws {
+        try await Stage.with(workers: 1) { stage in
+            for (name, secret) in [("d", "env:D_KEY"), ("e", "env:SLUICE_E_KEY")] {
+                var request = DeploymentRequest(model: "m", name: name, backend: "none")
+                request.configuration = Array(#"{"keys": ["\#(secret)"]}"#.utf8)
+                try await stage.queue.putDeployment(request)
+            }
+            var settings = stage.settings("")
+            settings.environment.merge([
+                "D_KEY": "1", "SLUICE_E_KEY": "2", "SLUICE_OTHER": "3", "PGBACKREST_KEY": "4", "PGSSLMODE": "prefer",
+                "SLUICE_WORKER_BUFFER": "7",
+            ]) { $1 }
+            let (file, path) = (stage.processFile, stage.folder.path)
+            settings.arguments = {
+                ["-c", "echo $$ >>$1; env >$2.new; mv $2.new $2; exec cat", "w", file, "\(path)/of-\($0.deployment)"]
+            }
+            try await stage.supervise(settings) {
+                for (name, own, other) in [("d", "D_KEY=1", "SLUICE_E_KEY"), ("e", "SLUICE_E_KEY=2", "D_KEY")] {
+                    try await eventually("it is written") {
+                        FileManager.default.fileExists(atPath: "\(path)/of-\(name)")
+                    }
+                    let text = try String(contentsOfFile: "\(path)/of-\(name)", encoding: .utf8)
+                    #expect(text.contains(own) && !text.contains(other), "\(text)")
+                    #expect(text.contains("PGSSLMODE=prefer") && text.contains("SLUICE_WORKER_BUFFER=7"))
+                    #expect(!text.contains("SLUICE_OTHER") && !text.contains("PGBACKREST_KEY"))
+                }
+            }
+        }
+    }
+
+    @Test(.database) func `a worker that was declared dead and is only stopped is killed, and another started`()
+        async throws
+    {
+        try await Stage.with(workers: 1) { stage in
+            let queue = stage.queue
+            let worker = try await queue.workerStarted(deployment: "d", host: "here", processID: 1, direct: false)
+                .worker
+            try SlotBoard(path: "\(stage.folder.path)/board", slots: 8).registered(worker: worker)
+            let script = "if mkdir $3/once 2>/dev/null; then cp $3/board $2; fi; exec cat"
+            try await stage.supervise(stage.settings(script)) {
+                let first = try await stage.started(1)
+                #expect(kill(first[0], SIGSTOP) == 0)
+                _ = try await queue.workerEnded(
+                    worker, orderly: false, cause: "sent no heartbeat", exitStatus: nil, signal: nil, lastWords: nil,
+                    started: nil)
+                let both = try await stage.started(2)
+                try await eventually("the first is gone") { stage.alive == [both[1]] }
+                try await eventually("its end is told") {
+                    try await stage.text("select signal || ' ' || cause from sluice.worker where id = \(worker)")
+                        == "9 sent no heartbeat"
+                }
+            }
+        }
+    }
+
+    @Test(.database) func `a model that somebody's open transaction locks does not hold up the others`() async throws {
+        try await Stage.with(workers: 1) { stage in
+            try await stage.queue.putModel("n")
+            try await stage.queue.putDeployment(DeploymentRequest(model: "n", name: "e", backend: "none"))
+            let late = try await Connection.connect(
+                try ConnectionConfiguration(stage.url), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            defer { late.close() }
+            func breaker(_ name: String) async throws -> String? {
+                try await stage.text("select breaker::text from sluice.deployment_status where deployment = '\(name)'")
+            }
+            try await stage.supervise(stage.settings("exec cat")) {
+                try await eventually("somebody decides") {
+                    try await stage.text("select beat_at::text from sluice.controller_status") != nil
+                }
+                try await late.transaction { late async throws in
+                    _ = try await late.query(
+                        Statement(
+                            "holds",
+                            "select pg_advisory_xact_lock(7022, (select id from sluice.model where name = 'm'))"))
+                    try await stage.connection.execute(script: "update sluice.deployment set state = 'isolated'")
+                    try await eventually("the other is steered") { try await breaker("e") == "isolated" }
+                    #expect(try await breaker("d") == "closed")
+                    try await eventually("it is said") {
+                        stage.recorder.entries.contains {
+                            $0.message.hasPrefix("A model is not steered") && $0.metadata["model.name"] == "m"
+                        }
+                    }
+                }
+                try await eventually("it is steered, too") { try await breaker("d") == "isolated" }
+                try await eventually("it is said") {
+                    stage.recorder.entries.contains { $0.message == "A model is steered again." }
+                }
             }
         }
     }

@@ -1,10 +1,20 @@
 -- Declaring models, deployments and tenants.
 
-create or replace function sluice.put_tenant(p_name text, p_weight int default 100) returns int language sql as $$
+create or replace function sluice.put_tenant(p_name text, p_weight int default 100, why text default null)
+returns int language plpgsql as $$
+declare
+    v_before int := (select t.weight from sluice.tenant t where t.name = p_name);
+    v_id int;
+begin
     insert into sluice.tenant (name, weight) values (p_name, p_weight)
     on conflict (name) do update set weight = excluded.weight
-    returning id
-$$;
+    returning id into v_id;
+    if v_before is distinct from p_weight then
+        perform sluice.record_change('put_tenant', 'tenant ' || p_name, to_jsonb(v_before), to_jsonb(p_weight), why,
+            format('"%s" has the weight %s.', p_name, p_weight));
+    end if;
+    return v_id;
+end $$;
 comment on function sluice.put_tenant is 'Adds a tenant, or changes its weight.';
 
 create or replace function sluice.put_model(p_name text, p_max_attempts int default 5, p_attempt_timeout_ms int default 600000,
@@ -67,6 +77,20 @@ begin
     return v_count;
 end $$;
 comment on function sluice.desired_count(sluice.deployment) is 'sluice.desired_workers for who has read the row already.';
+
+create or replace function sluice.is_manned(p_deployment sluice.deployment) returns boolean language sql stable as $$
+    select sluice.desired_count(p_deployment) > 0
+        -- One that is at zero comes back with the jobs it gets, or at its hour.
+        or exists (select from sluice.scaling s where s.deployment_id = p_deployment.id and s.min_workers is not null
+            and (s.max_workers > 0 or exists (
+                select from jsonb_array_elements(s.schedule) w
+                where greatest((w ->> 'max_workers')::int, (w ->> 'min_workers')::int) > 0)))
+        -- Somebody may have started one by hand.
+        or exists (select from sluice.worker w where w.deployment_id = p_deployment.id and w.ended_at is null
+            and w.state in ('starting', 'running'))
+$$;
+comment on function sluice.is_manned(sluice.deployment) is
+    'Whether anybody runs the jobs of a deployment: it has workers, is to have some, or gets some when jobs ask for them. One that is not gets no part of the traffic while another can serve.';
 
 create or replace function sluice.put_deployment(p_model text, p_name text, p_backend text, p_config json default '{}',
     p_workers int default 1, p_slots int default 8, p_version text default '1', p_isolated boolean default false,
@@ -135,14 +159,19 @@ end $$;
 comment on function sluice.desired_workers(text) is
     'How many workers a deployment should have at this moment: the fixed number, or what the controller decided, within the bounds of its rule. Looks up three rows: for asking as often as anybody likes. SL008: there is no such deployment.';
 
-create or replace function sluice.set_share(p_deployment text, p_share int4multirange) returns void language plpgsql as $$
+create or replace function sluice.set_share(p_deployment text, p_share int4multirange, why text default null)
+returns void language plpgsql as $$
+declare
+    v_before int4multirange := (select d.share from sluice.deployment d where d.name = p_deployment);
 begin
     update sluice.deployment d set share = p_share where d.name = p_deployment;
     if not found then
         raise exception using errcode = 'SL008', message = format('There is no deployment named "%s".', left(p_deployment, 200));
     end if;
+    perform sluice.record_change('set_share', 'deployment ' || p_deployment, to_jsonb(v_before::text), to_jsonb(p_share::text), why,
+        format('"%s" has the buckets %s.', p_deployment, p_share));
 end $$;
-comment on function sluice.set_share(text, int4multirange) is
+comment on function sluice.set_share(text, int4multirange, text) is
     'Sets the hash buckets a deployment may claim, until the model''s traffic is next divided (sluice.divide). Its workers forget their floors at their next claim, and so find the jobs that became theirs.';
 
 create or replace function sluice.overview()

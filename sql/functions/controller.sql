@@ -5,7 +5,10 @@ create or replace function sluice.lead(p_name text) returns bigint language plpg
 declare
     v_epoch bigint;
 begin
-    update sluice.controller c set epoch = c.epoch + 1, name = left(p_name, 200), led_since = clock_timestamp()
+    -- Not only an update: those who check their epoch lock its key alone, so that the leader may say meanwhile that it is there.
+    perform from sluice.controller c where c.id = 1 for update;
+    update sluice.controller c
+    set epoch = c.epoch + 1, name = left(p_name, 200), led_since = clock_timestamp(), held_at = clock_timestamp()
     where c.id = 1 returning c.epoch into v_epoch;
     insert into sluice.event (kind, subject, reason)
     values ('leader', 'controller', left(format('%s leads, epoch %s', p_name, v_epoch), 500));
@@ -16,13 +19,53 @@ comment on function sluice.lead(text) is
 
 create or replace function sluice.check_epoch(p_epoch bigint) returns void language plpgsql as $$
 begin
-    perform from sluice.controller c where c.id = 1 and c.epoch = p_epoch for share;
+    perform from sluice.controller c where c.id = 1 and c.epoch = p_epoch for key share;
     if not found then
         raise exception using errcode = 'SL031', message = 'Another supervisor leads: this one''s epoch is over.';
     end if;
 end $$;
 comment on function sluice.check_epoch(bigint) is
     'SL031 unless this is the epoch of the leader, which it then stays until the transaction ends.';
+
+create or replace function sluice.hold_lead(p_epoch bigint) returns void language plpgsql as $$
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    update sluice.controller c set held_at = clock_timestamp() where c.id = 1 and c.epoch = p_epoch;
+    if not found then perform sluice.check_epoch(p_epoch); end if;
+end $$;
+comment on function sluice.hold_lead(bigint) is
+    'The leader is there. It says so several times a second, or another takes the lead. SL031: another has it.';
+
+create or replace function sluice.lead_seen()
+returns table (session int, sign text, silent_ms bigint, is_working boolean) language sql as $$
+    select l.pid, concat_ws(' ', c.epoch, s.at), (extract(epoch from clock_timestamp() - s.at) * 1000)::bigint,
+        coalesce(a.state = 'active' and a.wait_event_type is distinct from 'Client', false)
+    from sluice.controller c
+    join pg_locks l on l.locktype = 'advisory' and l.classid = 7024 and l.objid = 1 and l.objsubid = 2 and l.granted
+        and l.database = (select d.oid from pg_database d where d.datname = current_database())
+    left join pg_stat_activity a on a.pid = l.pid
+    -- A leader of an older version only says when it has decided.
+    cross join lateral (select greatest(c.held_at, c.beat_at, c.led_since) as at) s
+    where c.id = 1
+$$;
+comment on function sluice.lead_seen() is
+    'What others see of the leader: its session, a sign of life that changes as long as it lives, how long ago it gave that by the database''s clock, and whether the server is doing something for it at this moment. No row: nobody leads.';
+
+create or replace function sluice.depose(p_session int, p_sign text) returns boolean language plpgsql as $$
+declare
+    v_name text;
+begin
+    -- Looked at once more: it may have come to life, or have lost the lead.
+    select c.name into v_name from sluice.lead_seen() s cross join sluice.controller c
+    where c.id = 1 and s.session = p_session and s.sign = p_sign;
+    if not found then return false; end if;
+    if not pg_terminate_backend(p_session) then return false; end if;
+    insert into sluice.event (kind, subject, reason)
+    values ('leader_deposed', 'controller', left(format('%s had stalled: its session was ended', v_name), 500));
+    return true;
+end $$;
+comment on function sluice.depose(int, text) is
+    'Ends the session of a leader that gave no other sign of life since this one (sluice.lead_seen), so that another can lead. What it still writes is refused once another does.';
 
 create or replace function sluice.take_samples(p_epoch bigint)
 returns table (deployment_id int, stage int, succeeded int, failed_classes text[], failed_counts int[], run int[],
@@ -69,7 +112,8 @@ create or replace function sluice.steered_deployments()
 returns table (model_id int, deployment_id int, deployment text, version bigint, state text, state_reason text, share text,
     ramp_percent smallint, stage int, weight int, tier smallint, capacity int, heartbeat_age_ms bigint, memory double precision,
     is_well boolean, breaker text, open_until_ms bigint, breaker_percent smallint, openings int, is_kept boolean,
-    score double precision, reason text, is_probe_lost boolean, health_wanted boolean, restore_wanted text) language sql stable as $$
+    score double precision, reason text, is_probe_lost boolean, health_wanted boolean, restore_wanted text, is_manned boolean)
+language sql stable as $$
     select d.model_id, d.id, d.name, d.xmin::text::bigint, d.state::text, d.state_reason, d.share::text, d.ramp_percent, d.stage,
         d.weight, d.tier,
         -- Workers that have just gone count until others can have taken their place: what is sick and already back would be
@@ -86,7 +130,7 @@ returns table (model_id int, deployment_id int, deployment text, version bigint,
         coalesce(h.score, 1)::double precision, coalesce(h.reason, ''),
         coalesce(h.probe_at < clock_timestamp() - interval '5 seconds' and not h.probe_wanted
             and not exists (select from sluice.running l where l.id = h.probe_job), false),
-        coalesce(h.health_wanted, false), h.restore_wanted::text
+        coalesce(h.health_wanted, false), h.restore_wanted::text, sluice.is_manned(d)
     from sluice.deployment d
     cross join sluice.controller c
     left join sluice.deployment_health h on h.deployment_id = d.id
@@ -146,7 +190,9 @@ create or replace function sluice.steer(
 returns boolean language plpgsql as $$
 begin
     perform sluice.check_epoch(p_epoch);
-    -- As the operators' verbs do: one change of a model's traffic at a time.
+    -- As the operators' verbs do: one change of a model's traffic at a time. An operator may leave a transaction open: then it
+    -- is this model's turn another time, and the others are steered.
+    perform set_config('lock_timeout', '1s', true);
     perform pg_advisory_xact_lock(7022, p_model);
     perform from sluice.deployment d where d.model_id = p_model order by d.id for update;
     if (select count(*) from sluice.deployment d where d.model_id = p_model) <> cardinality(p_ids) or exists (
@@ -191,7 +237,7 @@ begin
     return true;
 end $$;
 comment on function sluice.steer is
-    'Writes what the controller decided of one model, in one transaction: health of every deployment, shares (null: as they are), stages, the rollout, decisions. False, and nothing is written, when a deployment has changed since it was read. Operators'' isolation wins: what they took out stays out. SL031: another supervisor leads.';
+    'Writes what the controller decided of one model, in one transaction: health of every deployment, shares (null: as they are), stages, the rollout, decisions. False, and nothing is written, when a deployment has changed since it was read. Operators'' isolation wins: what they took out stays out. Waits a second for a transaction of theirs at most (55P03). SL031: another supervisor leads.';
 
 create or replace function sluice.decided(p_epoch bigint, p_taken_ms bigint) returns void language plpgsql as $$
 begin

@@ -26,15 +26,15 @@ comment on function sluice.bucket_count(int4multirange) is 'How many buckets a s
 create or replace function sluice.in_traffic(p_model int) returns table (deployment_id int, percent int) language sql stable as $$
     with s as (
         select d.id, case d.state when 'serving' then 100 when 'ramping' then d.ramp_percent else 0 end as percent,
-            coalesce(h.breaker in ('open', 'probing') and not h.is_kept, false) as is_sick
+            coalesce(h.breaker in ('open', 'probing') and not h.is_kept, false) or not sluice.is_manned(d) as is_out
         from sluice.deployment d left join sluice.deployment_health h on h.deployment_id = d.id
         where d.model_id = p_model
     )
-    select s.id, case when s.is_sick and exists (select from s o where o.percent > 0 and not o.is_sick) then 0 else s.percent end
+    select s.id, case when s.is_out and exists (select from s o where o.percent > 0 and not o.is_out) then 0 else s.percent end
     from s
 $$;
 comment on function sluice.in_traffic(int) is
-    'Which part of its traffic each deployment of a model may have, in percent, by its state. One whose breaker is open has none as long as another serves.';
+    'Which part of its traffic each deployment of a model may have, in percent, by its state. One whose breaker is open, or that has no workers and is to have none, has none as long as another serves.';
 
 create or replace function sluice.first_step(p_model int) returns int language sql stable as $$
     select coalesce((m.policy -> 'steps' ->> 0)::int, 1) from sluice.model m where m.id = p_model
@@ -158,9 +158,7 @@ create or replace function sluice.check_others_serve(p_deployment sluice.deploym
 language plpgsql as $$
 begin
     if not exists (select from sluice.deployment d where d.model_id = p_deployment.model_id and d.id <> p_deployment.id
-            and d.state in ('serving', 'ramping') and not d.paused and (sluice.desired_count(d) > 0
-                -- One that is at zero comes back with the jobs it gets.
-                or exists (select from sluice.scaling s where s.deployment_id = d.id and s.max_workers > 0))) then
+            and d.state in ('serving', 'ramping') and not d.paused and sluice.is_manned(d)) then
         raise exception using errcode = 'SL030',
             message = format('No other deployment of this model serves: with "%s" out, its jobs would wait.', p_deployment.name),
             hint = format('If that is meant, say sluice.%s(''%s'', force => true).', p_verb, p_deployment.name);
@@ -184,19 +182,36 @@ begin
 end $$;
 comment on function sluice.put_state is 'Changes the state of a deployment, divides the traffic anew, and records it.';
 
-create or replace function sluice.end_rollout_of(p_deployment sluice.deployment, p_verb text, p_why text) returns text
-language plpgsql as $$
+create or replace function sluice.end_rollout_of(p_deployment sluice.deployment, p_verb text, p_why text, p_force boolean)
+returns text language plpgsql as $$
 declare
     v_rollout sluice.rollout;
+    v_candidate text;
+    v_model text;
+    v_reason text := format('%s by %s%s', p_verb, sluice.actor(), coalesce(': ' || nullif(p_why, ''), ''));
 begin
-    select * into v_rollout from sluice.rollout r where r.candidate_id = p_deployment.id and r.ended_at is null for update;
+    select * into v_rollout from sluice.rollout r
+    where p_deployment.id in (r.candidate_id, r.baseline_id) and r.ended_at is null for update;
     if not found then return ''; end if;
-    perform sluice.put_rollout(v_rollout.id, 'rolled_back', v_rollout.percent,
-        format('%s by %s%s', p_verb, sluice.actor(), coalesce(': ' || nullif(p_why, ''), '')));
-    return ' Its rollout is over: rolled back.';
+    if v_rollout.candidate_id = p_deployment.id then
+        perform sluice.put_rollout(v_rollout.id, 'rolled_back', v_rollout.percent, v_reason);
+        return ' Its rollout is over: rolled back.';
+    end if;
+    -- Without the old version there is nothing to go back to: at the next bad step nobody would serve.
+    select d.name into v_candidate from sluice.deployment d where d.id = v_rollout.candidate_id;
+    select m.name into v_model from sluice.model m where m.id = v_rollout.model_id;
+    if not p_force then
+        raise exception using errcode = 'SL030',
+            message = format('"%s" is what the rollout of "%s", now at %s%%, goes back to: promote that or roll it back first.',
+                p_deployment.name, v_candidate, v_rollout.percent),
+            hint = format('Say sluice.promote(''%s'') to give "%s" everything, or sluice.rollback(''%s'') to take that out. sluice.%s(''%s'', force => true) promotes it, too.',
+                v_model, v_candidate, v_model, p_verb, p_deployment.name);
+    end if;
+    perform sluice.put_rollout(v_rollout.id, 'promoted', v_rollout.percent, v_reason);
+    return format(' The rollout of "%s" is over: it has everything now.', v_candidate);
 end $$;
-comment on function sluice.end_rollout_of(sluice.deployment, text, text) is
-    'Rolls back the rollout whose new version an operator takes out of the traffic, and says so; nothing when there is none.';
+comment on function sluice.end_rollout_of(sluice.deployment, text, text, boolean) is
+    'Ends the rollout one of whose two versions an operator takes out of the traffic, and says so; nothing when there is none. Without the new version it is rolled back. Without the old one it is promoted if that is forced, else SL030.';
 
 create or replace function sluice.isolate(deployment text, why text default null, force boolean default false)
 returns text language plpgsql as $$
@@ -206,12 +221,12 @@ declare
 begin
     if v_deployment.state = 'isolated' then return format('"%s" was isolated already.', deployment); end if;
     if not force then perform sluice.check_others_serve(v_deployment, 'isolate'); end if;
-    v_rollout := sluice.end_rollout_of(v_deployment, 'isolate', why);
+    v_rollout := sluice.end_rollout_of(v_deployment, 'isolate', why, force);
     return sluice.put_state(v_deployment, 'isolate', 'isolated', why,
         format('"%s" is isolated: it claims nothing until sluice.restore(''%s''). What it runs goes on.%s', deployment, deployment, v_rollout));
 end $$;
 comment on function sluice.isolate(text, text, boolean) is
-    'Takes a deployment out of the traffic; its workers stay and finish what they hold. Its part moves to the others in the same transaction; a rollout of it is rolled back. SL030 when no other serves, unless forced.';
+    'Takes a deployment out of the traffic; its workers stay and finish what they hold. Its part moves to the others in the same transaction; a rollout of it is rolled back. SL030 when no other serves, or when it is what a rollout goes back to, unless forced: then the new version has everything.';
 
 create or replace function sluice.drain(deployment text, why text default null, force boolean default false)
 returns text language plpgsql as $$
@@ -221,13 +236,13 @@ declare
 begin
     if v_deployment.state = 'draining' then return format('"%s" was draining already.', deployment); end if;
     if not force then perform sluice.check_others_serve(v_deployment, 'drain'); end if;
-    v_rollout := sluice.end_rollout_of(v_deployment, 'drain', why);
+    v_rollout := sluice.end_rollout_of(v_deployment, 'drain', why, force);
     return sluice.put_state(v_deployment, 'drain', 'draining', why,
         format('"%s" drains: its workers finish what they hold and end. sluice.restore(''%s'') brings them back.%s', deployment, deployment,
             v_rollout));
 end $$;
 comment on function sluice.drain(text, text, boolean) is
-    'Takes a deployment out of the traffic and ends its workers once they have finished what they hold. SL030 when no other serves, unless forced.';
+    'Takes a deployment out of the traffic and ends its workers once they have finished what they hold; a rollout of it is rolled back. SL030 when no other serves, or when it is what a rollout goes back to, unless forced: then the new version has everything.';
 
 create or replace function sluice.restore(deployment text, why text default null, ramp boolean default false)
 returns text language plpgsql as $$
@@ -360,6 +375,11 @@ begin
     if v_old.id = v_new.id or v_old.model_id <> v_new.model_id then
         raise exception using errcode = 'SL003', message = 'A swap is between two deployments of one model.';
     end if;
+    if exists (select from sluice.rollout r where r.ended_at is null
+            and (r.candidate_id in (v_old.id, v_new.id) or r.baseline_id in (v_old.id, v_new.id))) then
+        raise exception using errcode = 'SL006', message = 'A rollout of one of them is under way.',
+            hint = 'Say sluice.promote or sluice.rollback with the model''s name first.';
+    end if;
     if not force and not exists (select from sluice.worker w where w.deployment_id = v_new.id and w.state = 'running') then
         raise exception using errcode = 'SL030', message = format('"%s" has no running worker yet.', new),
             hint = format('Wait until sluice.deployment_status shows one, or say sluice.swap(''%s'', ''%s'', force => true).', old, new);
@@ -378,7 +398,7 @@ begin
         format('"%s" serves in place of "%s", which is isolated; its workers stay.', new, old));
 end $$;
 comment on function sluice.swap(text, text, text, boolean) is
-    'Gives the traffic of one deployment to another of the same model, in one moment. SL030 while the new one has no running worker, unless forced.';
+    'Gives the traffic of one deployment to another of the same model, in one moment. SL030 while the new one has no running worker, unless forced. SL006 while a rollout of one of them is under way.';
 
 create or replace function sluice.retry_dead(model text default null, at_most int default 1000, why text default null)
 returns text language plpgsql as $$
@@ -387,7 +407,7 @@ declare
     v_id bigint;
     v_count int := 0;
 begin
-    if at_most not between 1 and 100000 then
+    if at_most is null or at_most not between 1 and 100000 then
         raise exception using errcode = 'SL003', message = 'at_most is 1 to 100000.';
     end if;
     for v_id in
@@ -424,7 +444,7 @@ begin
     if coalesce(cancel_where.model, cancel_where.tenant, cancel_where.batch::text, older_than::text) is null then
         raise exception using errcode = 'SL003', message = 'Say which jobs: a model, a tenant, a batch, or older_than.';
     end if;
-    if at_most not between 1 and 100000 then
+    if at_most is null or at_most not between 1 and 100000 then
         raise exception using errcode = 'SL003', message = 'at_most is 1 to 100000.';
     end if;
     for v_id in
@@ -491,7 +511,7 @@ create or replace view sluice.worker_status as
     select w.id as worker, d.name as deployment, w.host, w.pid,
         case when w.state = 'running' and w.ready_at is null then 'starting' else w.state end::sluice.worker_state as state, w.slots,
         (select count(*) from sluice.running r where r.worker_id = w.id) as running,
-        w.started_at, clock_timestamp() - h.beat_at as heartbeat_age, w.ended_at, w.cause, w.exit_status, w.signal
+        w.started_at, clock_timestamp() - h.beat_at as heartbeat_age, w.ended_at, w.cause, w.exit_status, w.signal, w.refused_ends
     from sluice.worker w
     join sluice.deployment d on d.id = w.deployment_id
     left join sluice.worker_heartbeat h on h.worker_id = w.id

@@ -17,6 +17,8 @@ declare
     v_count int := 0;
 begin
     perform sluice.check_epoch(p_epoch);
+    -- The next look is due in a tenth of a second.
+    perform set_config('lock_timeout', '100ms', true);
     -- Whoever switches it off waits for this, and sees what it began.
     perform from sluice.model m where m.id = p_model and coalesce((m.policy ->> 'hedge_percent')::numeric, 0) > 0 for share;
     if not found then return 0; end if;

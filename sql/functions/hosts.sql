@@ -131,8 +131,10 @@ declare
     v_refused int[] := '{}';
     v_granted int[] := '{}';
 begin
-    -- Like a claim of jobs, what is lost in a crash of the database is no loss: it is looked again.
+    -- Like a claim of jobs, what is lost in a crash of the database is no loss: it is looked again. So it is when somebody
+    -- holds a lock: the leader steers by the same connection.
     perform set_config('synchronous_commit', 'off', true);
+    perform set_config('lock_timeout', '1s', true);
     update sluice.host h set beat_at = v_now, gone_at = null where h.name = p_host and h.incarnation = p_incarnation returning h.* into v_host;
     if not found then
         raise exception using errcode = 'SL031', message = format('Another supervisor keeps the host "%s".', left(p_host, 200));
@@ -222,6 +224,24 @@ begin
 end $$;
 comment on function sluice.host_look is
     'What the supervisor of a host looks at: it is heard of, gives up slots whose processes have ended, claims slots while there is memory, and is told for each deployment how many workers it is to have, how many processes there may be with those that still end, and whether the one more of a replacement was refused. p_children counts its processes, p_replacing says which deployments have some of an older revision. SL031: another supervisor keeps this host.';
+
+create or replace function sluice.dead_of(p_workers bigint[]) returns bigint[] language sql stable as $$
+    select coalesce(array_agg(w.id order by w.id), '{}') from sluice.worker w
+    where w.id = any (p_workers) and w.state = 'dead'
+        -- One that said so itself is about to exit.
+        and w.ended_at < clock_timestamp() - interval '2 seconds'
+$$;
+comment on function sluice.dead_of(bigint[]) is
+    'Which of these workers were declared dead, and have had time to end since. Their supervisor kills those that have not: stopped or hung, they hold a slot and its memory, and nothing they do counts any more.';
+
+create or replace function sluice.secret_names(p_deployment text) returns text[] language sql stable as $$
+    select coalesce(array_agg(distinct substr(s.word #>> '{}', 5)), '{}')
+    from sluice.deployment d cross join jsonb_path_query(d.config::jsonb,
+        'lax $.** ? (@.type() == "string" && @ starts with "env:")') s(word)
+    where d.name = p_deployment and s.word #>> '{}' <> 'env:'
+$$;
+comment on function sluice.secret_names(text) is
+    'Environment variables that the configuration of a deployment names, as env:NAME in any of its strings: what its workers are given of their supervisor''s environment besides what every worker needs.';
 
 create or replace function sluice.locked_host(p_name text) returns sluice.host language plpgsql as $$
 declare

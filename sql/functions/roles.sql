@@ -33,7 +33,7 @@ create or replace function sluice.granted() returns table (role text, name text)
         'redeliver', 'list_webhooks', 'webhook_tries'])
     union all
     select 'sluice_worker', unnest(array['worker_start', 'worker_attach', 'worker_draining', 'worker_ended', 'heartbeat', 'claim',
-        'claim_suspect', 'tenant_names', 'finish', 'append_chunks', 'record_backend', 'backend_loaded', 'backend_refused', 'note'])
+        'claim_suspect', 'tenant_names', 'finish', 'ends_refused', 'append_chunks', 'record_backend', 'backend_loaded', 'backend_refused', 'note'])
 $$;
 comment on function sluice.granted() is 'Which functions each role may call. sluice_operator is a member of sluice_reader as well.';
 

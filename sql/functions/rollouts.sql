@@ -69,6 +69,7 @@ returns text language plpgsql as $$
 declare
     v_candidate sluice.deployment := sluice.locked_deployment(deployment);
     v_baseline sluice.deployment;
+    v_next sluice.deployment;
     v_step int := sluice.first_step(v_candidate.model_id);
 begin
     if over is null then
@@ -92,6 +93,15 @@ begin
         raise exception using errcode = 'SL003', message = format('"%s" does not serve.', v_baseline.name),
             hint = format('Say sluice.restore(''%s'') when nothing is to be compared with.', deployment);
     end if;
+    -- As it is about to be: one that drains wants no workers until then.
+    v_next := v_candidate;
+    v_next.state := 'ramping';
+    v_next.ramp_percent := v_step;
+    if not sluice.is_manned(v_next) then
+        raise exception using errcode = 'SL003',
+            message = format('"%s" has no workers and is to have none: the jobs of its steps would wait.', deployment),
+            hint = format('Say sluice.scale(''%s'', 1) first.', deployment);
+    end if;
     if exists (select from sluice.rollout r where r.model_id = v_candidate.model_id and r.ended_at is null) then
         raise exception using errcode = 'SL006', message = 'Another rollout of this model is under way.',
             hint = 'Say sluice.promote or sluice.rollback with the model''s name first.';
@@ -104,7 +114,7 @@ begin
         format('"%s" takes the place of "%s" step by step, from %s%%.', deployment, v_baseline.name, v_step));
 end $$;
 comment on function sluice.rollout(text, text, int[], text) is
-    'Lets a deployment take the place of another of its model in steps, each judged by the controller against the old one; a bad step rolls it back. At gates it waits for resume_rollout. over may be left out when one other serves. SL006: another rollout of the model is under way.';
+    'Lets a deployment take the place of another of its model in steps, each judged by the controller against the old one; a bad step rolls it back. At gates it waits for resume_rollout. over may be left out when one other serves. SL006: another rollout of the model is under way. SL003: the new version is to have no workers.';
 
 create or replace function sluice.promote(model text, why text default null) returns text language sql as $$
     select sluice.steer_rollout(model, 'promote', 'promoted', why, '"%s" has everything now; "%s" is isolated, its workers stay.')

@@ -191,6 +191,7 @@ returns text language plpgsql as $$
 #variable_conflict use_variable
 declare
     v_deployment sluice.deployment := sluice.locked_deployment(deployment);
+    v_was_manned boolean := sluice.is_manned(v_deployment);
     v_rule jsonb;
     v_said text[] := '{}';
 begin
@@ -232,6 +233,10 @@ begin
             to_jsonb(workers), why, format('"%s": %s workers, were %s.', v_deployment.name, workers, v_deployment.workers));
     end if;
     if v_rule <> '{}' then v_said := v_said || sluice.set_scaling(deployment, v_rule, why); end if;
+    -- Jobs wait for nobody who is not to come.
+    if (select sluice.is_manned(d) from sluice.deployment d where d.id = v_deployment.id) <> v_was_manned then
+        perform sluice.divide(v_deployment.model_id);
+    end if;
     return array_to_string(v_said, ' ');
 end $$;
 comment on function sluice.scale is

@@ -108,6 +108,12 @@ end $$;
 comment on function sluice.heartbeat is
     'Renews the lease of everything a worker runs, and takes what became of its attempts since the last one: those claimed in the stage p_stage, for the controller. Tells what it should do (run, drain, exit), which of p_in_flight are to be cancelled (and which of these because their second attempt has answered), whether it is the one to run suspects, how long ago the controller last decided (null: never), whether its local breaker may hold it back, whether it is to ask its backend how it is, and what opens a breaker of the model (null: the default).';
 
+create or replace function sluice.ends_refused(p_worker bigint, p_count int) returns void language sql as $$
+    update sluice.worker set refused_ends = refused_ends + p_count where id = p_worker
+$$;
+comment on function sluice.ends_refused(bigint, int) is
+    'So many answers of a worker were refused by sluice.finish. A call of its own: a finish holds locks of jobs, and who ends a worker locks those after the worker.';
+
 create or replace function sluice.worker_draining(p_worker bigint) returns void language sql as $$
     update sluice.worker w set state = 'draining' where w.id = p_worker and w.state in ('starting', 'running')
 $$;

@@ -25,6 +25,7 @@ extension ModelController {
     mutating func observe(_ sample: DeploymentSample, at now: Duration) {
         guard var member = members[sample.deployment] else { return }
         member.capacity = max(0, sample.capacity)
+        member.isManned = sample.isManned
         if let succeeded = sample.probeSucceeded { member.probeFailures = succeeded ? 0 : member.probeFailures + 1 }
         if sample.outcomes.succeeded > 0 { member.probeFailures = 0 }
         if let mean = sample.outcomes.latencies.mean { member.latency.record(mean, at: now) }

@@ -62,7 +62,7 @@ extension ModelController {
             // A ramp is judged step by step; a grade on top of it would only make the steps untrue.
             grade: isKept || member.breaker.fraction < 1 ? 1 : member.grade.weight,
             score: isKept ? 1 : member.score.value, fraction: isKept ? 1 : member.breaker.fraction,
-            stretch: stretch(of: name), latency: member.latency.value)
+            stretch: stretch(of: name), latency: member.latency.value, isManned: member.isManned)
     }
 
     /// Whose weight and tier it has: a new version takes the place of the old one.

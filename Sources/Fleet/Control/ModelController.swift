@@ -6,6 +6,7 @@
 /// - with any deployment in service, every bucket can be claimed by somebody, and unless the strategy is `leastBusy` by
 ///   exactly one, so shares sum to 10,000;
 /// - nothing is isolated below the panic floor but by an operator's word;
+/// - a deployment that has no workers and is to have none gets nothing while another can serve;
 /// - a deployment whose breaker opens has no share in the same answer, unless the floor keeps it.
 package struct ModelController: Sendable {
     /// What happened.
@@ -50,6 +51,7 @@ package struct ModelController: Sendable {
         var latency = LatencyAverage()
         var probeFailures = 0
         var capacity = 1.0
+        var isManned = true
     }
 
     var policy = ModelPolicy()
@@ -133,7 +135,9 @@ package struct ModelController: Sendable {
             isTick = true
             let samples = Dictionary(samples.map { ($0.deployment, $0) }) { $1 }
             for name in members.keys.sorted() {
-                observe(samples[name] ?? DeploymentSample(name, capacity: members[name]?.capacity ?? 1), at: now)
+                let unseen = DeploymentSample(
+                    name, capacity: members[name]?.capacity ?? 1, isManned: members[name]?.isManned ?? true)
+                observe(samples[name] ?? unseen, at: now)
             }
             judge(samples, at: now, &decisions, &generator)
         case .isolationRequested(let name, let reason):

@@ -46,6 +46,20 @@ package struct WorkerGuard: Sendable, Hashable {
         return breaker.handle(.observed(outcomes, latencyLimit: nil), at: now, using: &generator)
     }
 
+    /// How many jobs the worker may hold at most; nil: no such bound.
+    ///
+    /// - Parameter mayStop: whether the breaker may hold the worker back: others are there for its jobs. What an upstream
+    ///   refuses for want of room holds it back in any case, but never altogether.
+    package mutating func allowance(
+        slots: Int, mayStop: Bool, at now: Duration, using generator: inout some RandomNumberGenerator
+    ) -> Int? {
+        let allowed = concurrency(slots: slots, at: now, using: &generator)
+        if isTripped, mayStop { return allowed }
+        guard !isGuided(at: now) else { return nil }
+        let admitted = max(1, Int(Double(slots) * throttle.admitted(at: now)))
+        return admitted < slots ? admitted : nil
+    }
+
     /// How many jobs the worker may run at a time, of so many slots.
     package mutating func concurrency(
         slots: Int, at now: Duration, using generator: inout some RandomNumberGenerator

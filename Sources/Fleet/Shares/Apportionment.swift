@@ -24,7 +24,7 @@ package enum Apportionment {
             case .fastest: candidate.grade / max(0.000_001, (candidate.latency ?? usual).seconds)
             }
         }
-        let claims = candidates.filter(\.isInService)
+        let claims = serving(candidates)
             .map { Claim(candidate: $0, base: base($0) * ($0.stretch.upperBound - $0.stretch.lowerBound)) }
             .filter { $0.base > 0 }
         let tiers =
@@ -70,10 +70,11 @@ package enum Apportionment {
     /// ramp so many that no more than its part can come to it; the two versions of a rollout have none in common.
     /// Together they hold every bucket when anybody is in service.
     package static func overlapping(_ candidates: [ShareCandidate]) -> [String: BucketSet] {
-        let most = candidates.filter(\.isInService).map { $0.fraction * $0.grade }.max() ?? 0
+        let serving = serving(candidates)
+        let most = serving.map { $0.fraction * $0.grade }.max() ?? 0
         var result = Dictionary(candidates.map { ($0.deployment, BucketSet()) }) { $1 }
         var union = BucketSet()
-        for candidate in candidates where candidate.isInService {
+        for candidate in serving {
             let width = Double(BucketSet.bucketCount)
             let start = Int((candidate.stretch.lowerBound * width).rounded())
             let end = Int((candidate.stretch.upperBound * width).rounded())
@@ -84,9 +85,16 @@ package enum Apportionment {
         }
         // The other half of a pair is out, and nobody has everything.
         if !union.isEmpty, union != .all {
-            for candidate in candidates where candidate.isInService { result[candidate.deployment] = .all }
+            for candidate in serving { result[candidate.deployment] = .all }
         }
         return result
+    }
+
+    /// Those in service. Jobs wait for nobody who is not to come: who is not manned counts only when nobody is.
+    private static func serving(_ candidates: [ShareCandidate]) -> [ShareCandidate] {
+        let all = candidates.filter(\.isInService)
+        let manned = all.filter(\.isManned)
+        return manned.isEmpty ? all : manned
     }
 
     private struct Claim {

@@ -17,11 +17,13 @@ package struct ShareCandidate: Sendable, Hashable {
     package var stretch: Range<Double>
     /// Its average latency, for `ShareStrategy.fastest`; nil when nothing is known.
     package var latency: Duration?
+    /// Whether anybody runs its jobs, or would when there are some.
+    package var isManned: Bool
 
     /// A candidate that is well, unless said otherwise.
     package init(
         _ deployment: String, weight: Double = 1, tier: Int = 0, grade: Double = 1, score: Double = 1,
-        fraction: Double = 1, stretch: Range<Double> = 0..<1, latency: Duration? = nil
+        fraction: Double = 1, stretch: Range<Double> = 0..<1, latency: Duration? = nil, isManned: Bool = true
     ) {
         self.deployment = deployment
         self.weight = weight.isFinite ? max(0, weight) : 0
@@ -31,6 +33,7 @@ package struct ShareCandidate: Sendable, Hashable {
         self.fraction = min(max(0, fraction), 1)
         self.stretch = stretch.clamped(to: 0..<1)
         self.latency = latency
+        self.isManned = isManned
     }
 
     /// Whether it may have anything.

@@ -76,6 +76,7 @@ extension CommandFailure {
         case .notRetriable, .batchClosed, .workerDead, .superseded: self.init(.failed, error.message, fix: error.hint)
         case .nobodyServes: self.init(.failed, error.message, fix: "If that is meant, add --force.")
         case .busy: self.init(.temporary, error.message, fix: error.hint ?? "Try again in a moment.")
+        case .locked: self.init(.temporary, Self.capitalised(error.message), fix: "Try again in a moment.")
         case .schemaMismatch: self.init(.configuration, error.message, fix: error.hint)
         case .unavailable:
             self.init(

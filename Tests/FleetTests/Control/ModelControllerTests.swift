@@ -39,6 +39,20 @@ struct ModelControllerTests {
         #expect(model.reasons(.panic).isEmpty)
     }
 
+    @Test func `who was scaled to nothing leaves its part to the others, who sleeps keeps it`() {
+        var model = model()
+        model.run(60)
+        model.behaviours["a"]?.capacity = 0
+        model.run(5)
+        #expect(model.part("a") == 0.6, "it wakes with the jobs it gets")
+        model.behaviours["a"]?.isManned = false
+        model.run(1)
+        #expect(model.shares.mapValues(\.count) == ["a": 0, "b": 7_500, "c": 2_500])
+        model.behaviours["a"]?.isManned = true
+        model.run(1)
+        #expect(model.shares.mapValues(\.count) == ["a": 6_000, "b": 3_000, "c": 1_000])
+    }
+
     @Test func `who recovers comes back by one job and every step, and then has what it had`() {
         var model = model()
         model.run(60)

@@ -12,6 +12,7 @@ struct SimulatedModel {
         var heartbeatAge = 1.0
         var memory = 0.5
         var capacity = 8.0
+        var isManned = true
     }
 
     var controller: ModelController
@@ -66,7 +67,7 @@ struct SimulatedModel {
         let samples = behaviours.sorted { $0.key < $1.key }.map { name, behaviour in
             DeploymentSample(
                 name, outcomes: outcomes[name] ?? OutcomeSummary(), capacity: behaviour.capacity,
-                heartbeatAge: .seconds(behaviour.heartbeatAge), memory: behaviour.memory,
+                isManned: behaviour.isManned, heartbeatAge: .seconds(behaviour.heartbeatAge), memory: behaviour.memory,
                 probeSucceeded: plan.probes.contains(name)
                     ? behaviour.errorClass.isCallersFault
                         || Double.random(in: 0..<1, using: &dice) >= behaviour.failing : nil)

@@ -60,6 +60,26 @@ struct WorkerGuardTests {
         #expect(guided == 8 && alone == 5 && later == 8)
     }
 
+    private mutating func allowance(at seconds: Int, mayStop: Bool = true) -> Int? {
+        guardian.allowance(slots: 8, mayStop: mayStop, at: .seconds(seconds), using: &generator)
+    }
+
+    @Test mutating func `alone it holds less for an upstream that refuses, though nothing has tripped`() {
+        guardian.observed(.of(ok: 60, failed: 40, as: .rateLimited), at: .seconds(8), using: &generator)
+        #expect(!guardian.isTripped)
+        let guided = allowance(at: 9)
+        let alone = [allowance(at: 12), allowance(at: 12, mayStop: false)]
+        let later = allowance(at: 80)
+        #expect(guided == nil && alone == [5, 5] && later == nil)
+    }
+
+    @Test mutating func `one that has tripped is held back only where others are there for its jobs`() {
+        observe(failed: 4, at: 30)
+        let stopped = allowance(at: 31)
+        let needed = allowance(at: 31, mayStop: false)
+        #expect(stopped == 0 && needed == nil)
+    }
+
     @Test func `histories stay within the slots`() {
         for seed in 0..<1_000 {
             var generator = SeededGenerator(seed: UInt64(seed))

@@ -73,6 +73,17 @@ struct ApportionmentTests {
         #expect(Apportionment.overlapping([.init("a", fraction: 0.01)]) == ["a": .all])
     }
 
+    @Test(arguments: ShareStrategy.allCases)
+    func `who is to have no workers has no part while another can serve`(strategy: ShareStrategy) {
+        let two = [ShareCandidate("a", latency: .seconds(1), isManned: false), .init("b", latency: .seconds(1))]
+        #expect(parts(two, strategy) == ["a": 0, "b": 1_000])
+        #expect(Apportionment.overlapping(two) == ["a": BucketSet(), "b": .all])
+        // Nobody else can: then those who come back find work.
+        let alone = [two[0], ShareCandidate("b", fraction: 0)]
+        #expect(parts(alone, strategy) == ["a": 1_000, "b": 0])
+        #expect(Apportionment.overlapping(alone) == ["a": .all, "b": BucketSet()])
+    }
+
     @Test func `nobody in service gets nothing`() {
         #expect(parts([]).isEmpty && parts([.init("a", fraction: 0), .init("b", weight: 0)]) == ["a": 0, "b": 0])
         #expect(Apportionment.counts(["a": 0, "b": 0]) == ["a": 0, "b": 0])
@@ -96,7 +107,8 @@ struct ApportionmentTests {
                     score: Double.random(in: 0.01...1, using: &generator),
                     fraction: [0, 0.01, 0.25, 1, 1].randomElement(using: &generator) ?? 1,
                     latency: Bool.random(using: &generator)
-                        ? .seconds(Double.random(in: 0...9, using: &generator)) : nil)
+                        ? .seconds(Double.random(in: 0...9, using: &generator)) : nil,
+                    isManned: Int.random(in: 0..<4, using: &generator) > 0)
             }
             let strategy = ShareStrategy.allCases.randomElement(using: &generator) ?? .weighted
             check(candidates, strategy)
@@ -111,10 +123,13 @@ struct ApportionmentTests {
         #expect((sum - (isServed ? 1 : 0)).magnitude < 1e-9)
         #expect(counts.values.reduce(0, +) == (isServed ? 10_000 : 0))
         #expect(parts.count == candidates.count && parts.values.allSatisfy { $0 >= 0 })
-        let hasFree = candidates.contains { $0.isInService && $0.fraction == 1 }
+        let isManned = candidates.contains { $0.isInService && $0.isManned }
+        let hasFree = candidates.contains {
+            $0.isInService && $0.fraction == 1 && ($0.isManned || !isManned)
+        }
         for candidate in candidates {
             let part = parts[candidate.deployment] ?? 0
-            #expect(candidate.isInService || part == 0)
+            #expect(candidate.isInService && (candidate.isManned || !isManned) || part == 0)
             // While somebody is fully in service, no ramp exceeds its part of the whole.
             if hasFree, candidate.fraction < 1 { #expect(part <= candidate.fraction + 1e-9) }
             #expect(((counts[candidate.deployment] ?? 0) > 0) == (part > 0))

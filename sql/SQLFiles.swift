@@ -37,6 +37,8 @@ package enum SQLFiles {
         Migration(version: 21, name: "0021_overtaken", sql: PackageResources._021_overtaken_sql),
         Migration(version: 22, name: "0022_spill_over", sql: PackageResources._022_spill_over_sql),
         Migration(version: 23, name: "0023_stalled", sql: PackageResources._023_stalled_sql),
+        Migration(
+            version: 25, name: "0025_scaling_takeover", sql: PackageResources._025_scaling_takeover_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

@@ -52,6 +52,7 @@ extension SupervisorMachine {
     }
 
     private mutating func drain(_ child: Child, at now: Duration, _ actions: inout [Action]) {
+        if let process = processes[child], process.readySince == nil { processes[child]?.isAbandoned = true }
         processes[child]?.stage = .draining(until: now + graces.drain)
         actions.append(.drain(child))
     }

@@ -128,6 +128,8 @@ package struct SupervisorMachine: Sendable {
         var stage = Stage.starting
         /// When it said that it is ready.
         var readySince: Duration?
+        /// Whether it was asked to end while it was still loading: then it has nothing to finish.
+        var isAbandoned = false
         /// Set when this machine decided its end for a reason of its own.
         var verdict: (cause: String, chargesJobs: Bool)?
 
@@ -278,9 +280,11 @@ package struct SupervisorMachine: Sendable {
 extension SupervisorMachine.Process {
     /// The ending as this machine knows it: a kill of its own has its own cause.
     fileprivate func judged(_ ending: WorkerEnding) -> WorkerEnding {
-        // It may have ended by itself just before the kill reached it.
-        guard let verdict, ending.signal != nil else { return ending }
         var judged = ending
+        // Its start did not fail: nobody waited for it any more, and it had no job.
+        if isAbandoned, readySince == nil { judged.isOrderly = true }
+        // It may have ended by itself just before the kill reached it.
+        guard let verdict, ending.signal != nil else { return judged }
         judged.cause = verdict.cause
         judged.chargesJobs = verdict.chargesJobs
         return judged

@@ -12,13 +12,19 @@ package struct ScaledDeployment: Sendable, Hashable {
     package var desired: Int32
     /// What the autoscaler before this one had learned, as JSON.
     package var memory: String?
+    /// What the number in force came from, a word of the controller before this one; empty: nobody decided yet.
+    package var cause: String
+    /// Hosts that may have its workers.
+    package var hosts: [String]
 
     /// The rule of a deployment, and no history.
     package init(
-        id: Int32, name: String, slots: Int32, rule: String, desired: Int32, memory: String? = nil
+        id: Int32, name: String, slots: Int32, rule: String, desired: Int32, memory: String? = nil, cause: String = "",
+        hosts: [String] = []
     ) {
         (self.id, self.name, self.slots) = (id, name, slots)
         (self.rule, self.desired, self.memory) = (rule, desired, memory)
+        (self.cause, self.hosts) = (cause, hosts)
     }
 }
 
@@ -32,6 +38,8 @@ package struct ScalingLook: Sendable, Hashable {
     package var waitingCounts: [Int32]
     package var waitingBatch: Int32
     package var running: Int32
+    /// Of these, jobs that may not scale.
+    package var runningBatch: Int32
     package var ready: Int32
     package var busy: Int32
     /// Ages of workers that start.
@@ -104,7 +112,10 @@ package struct PlacedSlot: Sendable, Hashable {
 extension Queue {
     private static let scaledStatement = Statement(
         "scaled_deployments",
-        "select deployment_id, deployment, slots, rule::text, desired, memory::text from sluice.scaled_deployments()")
+        """
+        select deployment_id, deployment, slots, rule::text, desired, memory::text, cause, open_to
+        from sluice.scaled_deployments()
+        """)
     private static let lookStatement = Statement(
         "scaling_look", "select * from sluice.scaling_look($1::bigint, $2::bigint, $3::bigint)")
     private static let putStatement = Statement(
@@ -135,7 +146,8 @@ extension Queue {
                 found.append(
                     ScaledDeployment(
                         id: try row.decode(0), name: try row.decode(1), slots: try row.decode(2),
-                        rule: try row.decode(3), desired: try row.decode(4), memory: try row.decode(5)))
+                        rule: try row.decode(3), desired: try row.decode(4), memory: try row.decode(5),
+                        cause: try row.decode(6), hosts: try row.decode(7)))
             }
             return found
         }
@@ -159,10 +171,10 @@ extension Queue {
                     ScalingLook(
                         deployment: try row.decode(0), arrivals: try row.decode(1), waitingAges: try row.decode(2),
                         waitingCounts: try row.decode(3), waitingBatch: try row.decode(4), running: try row.decode(5),
-                        ready: try row.decode(6), busy: try row.decode(7), startingAges: try row.decode(8),
-                        starts: try row.decode(9), startsFailed: try row.decode(10), runTimes: try row.decode(11),
-                        startedInTime: try row.decode(12), startedLate: try row.decode(13), taken: try row.decode(14),
-                        lastJob: try row.decode(15)))
+                        runningBatch: try row.decode(6), ready: try row.decode(7), busy: try row.decode(8),
+                        startingAges: try row.decode(9), starts: try row.decode(10), startsFailed: try row.decode(11),
+                        runTimes: try row.decode(12), startedInTime: try row.decode(13),
+                        startedLate: try row.decode(14), taken: try row.decode(15), lastJob: try row.decode(16)))
             }
             return found
         }

@@ -34,6 +34,11 @@ package struct TraceReader: Sendable {
         package let description: String
     }
 
+    /// Times, run times, rates and tokens are at most so much: some thirty thousand years of seconds.
+    private static let largest = 1e12
+    /// A trace is no longer than this many seconds: 400 days, which are replayed second by second.
+    private static let longest = 400 * 86_400.0
+
     /// Rates further apart than this leave a gap without jobs, in seconds: minutes that are not there had none.
     private static let longestRate = 600.0
 
@@ -98,6 +103,8 @@ package struct TraceReader: Sendable {
         var jobs: [(arrival: Double, service: Double)] = []
         var rates: [(start: Double, rate: Double)] = []
         var isTokens = false
+        private var earliest: Double?
+        private var latest = -Double.infinity
 
         init(name: String, _ assumptions: Assumptions) {
             self.name = name
@@ -111,12 +118,22 @@ package struct TraceReader: Sendable {
             func number(_ names: [String]) throws(Malformed) -> Double? {
                 for name in names {
                     guard let text = values[name], !text.isEmpty else { continue }
-                    guard let value = Double(text), value.isFinite, value >= 0 else {
+                    guard let value = Double(text), 0...TraceReader.largest ~= value else {
                         throw Malformed(description: "Line \(line): \"\(text)\" is no \(name).")
                     }
                     return value
                 }
                 return nil
+            }
+            /// A trace that goes on too long is refused at its first line beyond.
+            func time(_ value: Double) throws(Malformed) -> Double {
+                earliest = min(earliest ?? value, value)
+                latest = max(latest, value)
+                guard latest - (earliest ?? 0) <= TraceReader.longest else {
+                    throw Malformed(
+                        description: "Line \(line) is more than 400 days from another; a trace is no longer than that.")
+                }
+                return value
             }
             let jobRate = try number(["rate_rps", "rate"])
             let tokenRate = try number(["total_tokens_per_s", "tokens_per_s"])
@@ -130,12 +147,15 @@ package struct TraceReader: Sendable {
                 if let last = rates.last, start < last.start {
                     throw Malformed(description: "Line \(line): rates must be in the order of their times.")
                 }
-                rates.append((start, rate))
+                rates.append((try time(start), rate))
                 return
             }
             var arrival = try number(["arrival_s", "arrival", "time", "t", "t_s"])
-            if arrival == nil, let text = values["timestamp"] {
+            if arrival == nil, let text = values["timestamp"], !text.isEmpty {
                 arrival = Double(text) ?? TraceReader.seconds(text)
+                guard let arrival, (-TraceReader.largest)...TraceReader.largest ~= arrival else {
+                    throw Malformed(description: "Line \(line): \"\(text)\" is no timestamp.")
+                }
             }
             guard let arrival else {
                 throw Malformed(
@@ -143,8 +163,9 @@ package struct TraceReader: Sendable {
                         "Line \(line) has no arrival; the columns are for instance arrival_s,service_s or timestamp,prompt_tokens,output_tokens."
                 )
             }
+            let at = try time(arrival)
             if let service = try number(["service_s", "service", "duration", "duration_s", "run_time"]) {
-                jobs.append((arrival, service))
+                try append(at, service, line: line)
                 return
             }
             let prompt = try number(["prompt_tokens", "contexttokens", "input_tokens", "request tokens"])
@@ -152,12 +173,16 @@ package struct TraceReader: Sendable {
             guard prompt != nil || output != nil else {
                 throw Malformed(description: "Line \(line) has neither service_s nor tokens.")
             }
-            jobs.append(
-                (
-                    arrival,
-                    assumptions.overhead + (prompt ?? 0) / assumptions.promptRate
-                        + (output ?? 0) / assumptions.outputRate
-                ))
+            let reading = (prompt ?? 0) / assumptions.promptRate
+            let writing = (output ?? 0) / assumptions.outputRate
+            try append(at, assumptions.overhead + reading + writing, line: line)
+        }
+
+        private mutating func append(_ arrival: Double, _ service: Double, line: Int) throws(Malformed) {
+            guard service <= TraceReader.longest else {
+                throw Malformed(description: "Line \(line): its job runs for more than 400 days.")
+            }
+            jobs.append((arrival, service))
         }
 
         consuming func trace() throws(Malformed) -> Trace {
@@ -167,17 +192,24 @@ package struct TraceReader: Sendable {
                 }
                 return Trace(
                     name: name, jobs: jobs.map { ($0.arrival - first, $0.service) },
-                    epoch: first > 1e8 && first < 1e11 ? Int(first) : 0)
+                    epoch: Self.epoch(of: first))
             }
             return drawn()
         }
 
+        /// What seems to be a time since 1970 is one.
+        private static func epoch(of first: Double) -> Int { first > 1e8 && first < 1e11 ? Int(first) : 0 }
+
         private func drawn() -> Trace {
+            let first = rates.first?.start ?? 0
             var spans: [(start: Double, length: Double, rate: Double)] = []
             for (index, rate) in rates.enumerated() {
                 let length = index + 1 < rates.count ? rates[index + 1].start - rate.start : usualLength
                 spans.append(
-                    (rate.start, min(length, usualLength), rate.rate / (isTokens ? assumptions.tokensPerJob : 1)))
+                    (
+                        rate.start - first, min(length, usualLength),
+                        rate.rate / (isTokens ? assumptions.tokensPerJob : 1)
+                    ))
             }
             let jobs = spans.reduce(0) { $0 + $1.length * $1.rate }
             let length = max(1, (spans.last?.start ?? 0) + (spans.last?.length ?? 0))
@@ -193,7 +225,7 @@ package struct TraceReader: Sendable {
                     drawn.append((time, assumptions.runTimes.sample(&numbers)))
                 }
             }
-            return Trace(name: name, jobs: drawn)
+            return Trace(name: name, jobs: drawn, epoch: Self.epoch(of: first))
         }
 
         private var usualLength: Double {
@@ -209,7 +241,8 @@ package struct TraceReader: Sendable {
         let date = parts[0].split(separator: "-").compactMap { Int($0) }
         let time = parts[1].split(separator: ":")
         guard date.count == 3, time.count == 3, let hour = Int(time[0]), let minute = Int(time[1]),
-            let second = Double(time[2]), 1...12 ~= date[1], 1...31 ~= date[2], 1900...3000 ~= date[0]
+            let second = Double(time[2]), 1...12 ~= date[1], 1...31 ~= date[2], 1900...3000 ~= date[0], 0...23 ~= hour,
+            0...59 ~= minute, 0..<61 ~= second
         else { return nil }
         // Days from the civil date (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
         let year = date[0] - (date[1] <= 2 ? 1 : 0)

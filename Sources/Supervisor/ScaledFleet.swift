@@ -12,24 +12,33 @@ struct ScaledFleet: Sendable {
     private static let freshness = Duration.seconds(10)
     /// How often what was learned is written: it is some kilobytes, and a minute of it is no loss.
     private static let memoryInterval = Duration.seconds(60)
+    /// What `sluice.desired` says of the cause of a worker that is kept warm.
+    private static let warmCause = "preload"
     /// Over which time arrivals are averaged for what a warm worker is worth.
     private static let rateWindow = 3600.0
 
     fileprivate struct Member: Sendable {
+        let name: String
         var declared: DeclaredScaling
         var text: String
         var autoscaler: Autoscaler
+        /// Hosts that may have its workers.
+        var hosts: Set<String> = []
         var cause = ""
         var writtenAt: Duration?
         var rememberedAt: Duration?
+        /// The last decision for another number, until it is known to be written.
+        var unsaid: ScalingOrder?
         /// Arrivals per second, averaged.
         var rate = 0.0
         var lookedAt: Int64?
-        /// The start that half of the last ones did not exceed, in seconds.
-        var starts: [Double] = []
         var isWarm = false
 
-        var loadTime: Double { starts.isEmpty ? 0 : starts.sorted()[starts.count / 2] }
+        /// The start that half of the last ones did not exceed, in seconds.
+        var loadTime: Double {
+            let starts = autoscaler.startTimes
+            return starts.isEmpty ? 0 : starts.sorted()[starts.count / 2]
+        }
     }
 
     private var members: [Int32: Member] = [:]
@@ -39,6 +48,9 @@ struct ScaledFleet: Sendable {
         members.compactMapValues { member in member.declared.query.map { ($0, member.declared.queryTimeout) } }
     }
 
+    /// Whether some may keep a worker warm: then it has to be known what memory of hosts nobody asks for.
+    var keepsWarm: Bool { members.values.contains { $0.declared.isPreloaded } }
+
     /// Takes in which deployments there are and by which rules. Returns a sentence for each rule that cannot be obeyed; its
     /// deployment stays as it is.
     mutating func declare(_ deployments: [ScaledDeployment]) -> [String] {
@@ -47,6 +59,7 @@ struct ScaledFleet: Sendable {
         members = members.filter { known.contains($0.key) }
         for deployment in deployments {
             let text = "\(deployment.slots) \(deployment.rule)"
+            defer { members[deployment.id]?.hosts = Set(deployment.hosts) }
             if let member = members[deployment.id], member.text == text { continue }
             let declared: DeclaredScaling
             do {
@@ -62,15 +75,20 @@ struct ScaledFleet: Sendable {
                 members[deployment.id]?.autoscaler.change(rule: declared.rule)
                 continue
             }
-            var autoscaler = Autoscaler(rule: declared.rule, desired: Int(deployment.desired))
-            if let memory = deployment.memory {
-                do {
-                    autoscaler.memory = try JSONDecoder().decode(ScalingMemory.self, from: Data(memory.utf8))
-                } catch {
+            // One that was kept warm was not asked for: for the policy there was none.
+            let isWarm = deployment.cause == Self.warmCause
+            let autoscaler = Autoscaler(rule: declared.rule, desired: isWarm ? 0 : Int(deployment.desired))
+            var member = Member(name: deployment.name, declared: declared, text: text, autoscaler: autoscaler)
+            (member.cause, member.isWarm) = (deployment.cause, isWarm)
+            if let text = deployment.memory {
+                if let memory = Self.memory(of: text) {
+                    member.autoscaler.memory = memory
+                    member.rate = memory.arrivalRate ?? 0
+                } else {
                     problems.append("What was learned of \(deployment.name) cannot be read; it is learned anew.")
                 }
             }
-            members[deployment.id] = Member(declared: declared, text: text, autoscaler: autoscaler)
+            members[deployment.id] = member
         }
         return problems
     }
@@ -79,8 +97,11 @@ struct ScaledFleet: Sendable {
     ///
     /// - Parameters:
     ///   - numbers: what operators' queries returned; without those that failed.
-    ///   - free: bytes of each host that no slot speaks for.
-    mutating func decide(_ looks: [ScalingLook], numbers: [Int32: Double], free: [Int]) -> [ScalingOrder] {
+    ///   - hosts: those that may get workers, with what slots take of them. Needed if it `keepsWarm`.
+    ///   - slots: all slots. Needed if it `keepsWarm`.
+    mutating func decide(
+        _ looks: [ScalingLook], numbers: [Int32: Double], hosts: [Placement.Host], slots: [Placement.Slot]
+    ) -> [ScalingOrder] {
         var decisions: [(look: ScalingLook, decision: ScalingDecision)] = []
         for look in looks {
             guard var member = members[look.deployment] else { continue }
@@ -93,11 +114,16 @@ struct ScaledFleet: Sendable {
             decisions.append((look, member.autoscaler.decide(observation)))
             members[look.deployment] = member
         }
-        let warm = warmSet(decisions, free)
-        return decisions.compactMap { order($0.look, $0.decision, isWarm: warm.contains("\($0.look.deployment)")) }
+        let warm = warmSet(decisions, hosts, slots)
+        return decisions.compactMap { order($0.look, $0.decision, isWarm: warm.contains($0.look.deployment)) }
     }
 
-    /// The orders were not written: all of it is said again.
+    /// The orders were written.
+    mutating func written() {
+        for id in members.keys { members[id]?.unsaid = nil }
+    }
+
+    /// The orders were not written: all of it is said again, and that a number changed until it has been.
     mutating func refused() {
         for id in members.keys {
             members[id]?.writtenAt = nil
@@ -109,19 +135,28 @@ struct ScaledFleet: Sendable {
         guard var member = members[look.deployment] else { return nil }
         let now = Duration.milliseconds(look.taken)
         let stays = decision.desired == 0 && isWarm
-        let cause = stays ? "preload" : decision.cause.name
-        let hasChanged = decision.hasChanged && !stays && !(member.isWarm && decision.desired == 1)
-        let isNews = hasChanged || cause != member.cause || stays != member.isWarm
+        let cause = stays ? Self.warmCause : decision.cause.name
+        let hasChanged = stays != member.isWarm || decision.hasChanged && !stays
+        let isNews = hasChanged || cause != member.cause || member.unsaid != nil
         guard isNews || member.writtenAt.map({ now - $0 >= Self.freshness }) ?? true else { return nil }
         let isForgettable = member.rememberedAt.map { now - $0 < Self.memoryInterval } ?? false
-        let order = ScalingOrder(
-            deployment: look.deployment, workers: Int32(stays ? 1 : decision.desired),
-            hasChanged: hasChanged || stays != member.isWarm, cause: cause,
+        var order = ScalingOrder(
+            deployment: look.deployment, workers: Int32(stays ? 1 : decision.desired), hasChanged: hasChanged,
+            cause: cause,
             reason: stays
                 ? "1 worker stays warm: a start takes \((member.loadTime * 10).rounded() / 10) s, and the memory is free"
                 : decision.reason,
             inputs: JSONOutput.object(decision.inputs.map { .init($0.name, Self.number($0.value)) }).text,
-            memory: isForgettable ? nil : Self.text(of: member.autoscaler.memory))
+            memory: isForgettable ? nil : Self.text(of: member.memory))
+        // The decision for this number is not a row yet, and its reason is the one of then.
+        if !hasChanged, let unsaid = member.unsaid {
+            (order.hasChanged, order.cause) = (true, unsaid.cause)
+            (order.reason, order.inputs) = (unsaid.reason, unsaid.inputs)
+        }
+        if order.hasChanged {
+            member.unsaid = order
+            member.unsaid?.memory = nil
+        }
         if !isForgettable { member.rememberedAt = now }
         (member.cause, member.writtenAt, member.isWarm) = (cause, now, stays)
         members[look.deployment] = member
@@ -129,27 +164,37 @@ struct ScaledFleet: Sendable {
     }
 
     /// Which of those that would go to zero keep a worker.
-    private func warmSet(_ decisions: [(look: ScalingLook, decision: ScalingDecision)], _ free: [Int]) -> Set<String> {
-        var free = free
+    private func warmSet(
+        _ decisions: [(look: ScalingLook, decision: ScalingDecision)], _ hosts: [Placement.Host],
+        _ slots: [Placement.Slot]
+    ) -> Set<Int32> {
         var candidates: [WarmSet.Candidate] = []
+        var ids: [String: Int32] = [:]
         for (look, decision) in decisions where decision.desired == 0 {
             guard let member = members[look.deployment], member.declared.isPreloaded,
                 member.declared.rule.maxWorkers > 0, let memory = member.declared.rule.memoryPerWorker
             else { continue }
             candidates.append(
                 .init(
-                    deployment: "\(look.deployment)", rate: member.rate, loadTime: member.loadTime, memory: memory,
-                    isWarm: member.isWarm))
-            // Its own worker is not in its way.
-            if look.ready + Int32(look.startingAges.count) > 0, let host = free.indices.max(by: { free[$0] < free[$1] })
-            {
-                free[host] += memory
-            }
+                    deployment: member.name, rate: member.rate, loadTime: member.loadTime, memory: memory,
+                    hosts: member.hosts, isWarm: member.isWarm))
+            ids[member.name] = look.deployment
         }
-        return candidates.isEmpty ? [] : WarmSet.choose(candidates, free: free)
+        guard !candidates.isEmpty else { return [] }
+        return Set(WarmSet.choose(candidates, hosts: hosts, slots: slots).compactMap { ids[$0] })
     }
 
     private static func number(_ value: Double) -> JSONOutput { value.isFinite ? .number(value) : .null }
+
+    /// Nil: it cannot be read, or another version wrote it that counts otherwise.
+    private static func memory(of text: String) -> ScalingMemory? {
+        do {
+            let memory = try JSONDecoder().decode(ScalingMemory.self, from: Data(text.utf8))
+            return memory.isWhole ? memory : nil
+        } catch {
+            return nil
+        }
+    }
 
     private static func text(of memory: ScalingMemory) -> String? {
         do {
@@ -162,6 +207,13 @@ struct ScaledFleet: Sendable {
 }
 
 extension ScaledFleet.Member {
+    /// What was learned, to be kept for the next controller.
+    fileprivate var memory: ScalingMemory {
+        var memory = autoscaler.memory
+        memory.arrivalRate = rate
+        return memory
+    }
+
     fileprivate mutating func learn(_ look: ScalingLook, over window: Double) {
         if let lookedAt, look.taken > lookedAt {
             let passed = Double(look.taken - lookedAt) / 1000
@@ -169,7 +221,6 @@ extension ScaledFleet.Member {
             rate += (Double(look.arrivals) / passed - rate) * weight
         }
         lookedAt = look.taken
-        starts = Array((starts + look.starts.map { Double($0) / 1000 }).suffix(50))
     }
 }
 
@@ -188,6 +239,7 @@ extension ScalingObservation {
         }
         waitingBatch = Int(look.waitingBatch)
         running = Int(look.running)
+        runningBatch = Int(look.runningBatch)
         ready = Int(look.ready)
         busyWorkers = Int(look.busy)
         starting = look.startingAges.map { .milliseconds($0) }.sorted(by: >)

@@ -6,12 +6,8 @@ import Telemetry
 
 /// Decides how many workers there should be, and which hosts get them, while this supervisor leads.
 ///
-/// Looks once an interval, on a connection of its own: an operator's query may take its time, and nothing else is to wait
-/// for it. All it writes carries the epoch of the lead.
+/// Looks once an interval, on a connection of its own. All it writes carries the epoch of the lead.
 struct Scaling: Sendable {
-    /// How often operators' queries are asked.
-    private static let queryInterval = Duration.seconds(5)
-
     /// Waiting jobs that `sluice.scaling_look` counts by itself.
     private static let countLimit: Int32 = 1_000
     /// How old the count of all waiting jobs may be.
@@ -26,6 +22,16 @@ struct Scaling: Sendable {
     func run() async {
         var database = database
         database.applicationName = "sluice scaling"
+        let queries = OperatorQueries(database, logger: logger)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await queries.run() }
+            await look(database, queries)
+            group.cancelAll()
+        }
+    }
+
+    /// Looks until the task is cancelled, or another supervisor leads.
+    private func look(_ database: ConnectionConfiguration, _ queries: OperatorQueries) async {
         var complaint = Complaint("Connecting to the database to scale", logger)
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(3))
         var random = SystemRandomNumberGenerator()
@@ -37,7 +43,7 @@ struct Scaling: Sendable {
                 defer { connection.close() }
                 // A look that takes this long is no look.
                 try await connection.execute(script: "set statement_timeout = '5s'")
-                var round = Round(connection, epoch: epoch, interval: interval, logger: logger)
+                var round = Round(connection, queries, epoch: epoch, interval: interval, logger: logger)
                 try await round.run()
             } catch {
                 if Task.isCancelled || (error as? QueueError)?.code == .superseded { return }
@@ -51,20 +57,23 @@ struct Scaling: Sendable {
     private struct Round {
         let connection: Connection
         let queue: Queue
+        let queries: OperatorQueries
         let epoch: Int64
         let interval: Duration
         let logger: Logger
         var fleet = ScaledFleet()
         var since: Int64?
         var lastJob: Int64?
-        var numbers: [Int32: Double] = [:]
-        var askedAt: ContinuousClock.Instant?
-        var said: [String: String] = [:]
+        var problems = StandingFacts()
+        var unplaced = StandingFacts()
         var offers: [Int64: String] = [:]
 
-        init(_ connection: Connection, epoch: Int64, interval: Duration, logger: Logger) {
+        init(
+            _ connection: Connection, _ queries: OperatorQueries, epoch: Int64, interval: Duration, logger: Logger
+        ) {
             self.connection = connection
             queue = Queue(connection)
+            self.queries = queries
             self.epoch = epoch
             self.interval = interval
             self.logger = logger
@@ -89,23 +98,26 @@ struct Scaling: Sendable {
 
         private mutating func scale() async throws(QueueError) {
             let declared = try await queue.scaledDeployments()
-            let problems = fleet.declare(declared)
-            for problem in problems where said[problem] == nil {
+            for (problem, _) in problems.news(Dictionary(fleet.declare(declared).map { ($0, "") }) { $1 }) {
                 logger.warning("A rule of scaling is not obeyed.", metadata: [LogKey.reason: "\(problem)"])
             }
-            said = Dictionary(problems.map { ($0, $0) }) { $1 }
             guard !declared.isEmpty else { return (since, lastJob) = (nil, nil) }
-            await ask()
+            let numbers = queries.numbers(of: fleet.queries)
             let looks = try await queue.scalingLook(epoch: epoch, since: since, after: lastJob)
             // More than a look counts: then the count that gateways keep stands for it, and is to be kept fresh.
             if looks.contains(where: { $0.waitingCounts.reduce(0, +) >= Scaling.countLimit }) {
                 _ = try await queue.depths(notOlderThan: Scaling.depthAge)
             }
-            let free = try await queue.placedHosts().map { Int(($0.memory ?? 0) - $0.memoryUsed) }
-            let orders = fleet.decide(looks, numbers: numbers, free: free)
+            var (hosts, slots) = ([Placement.Host](), [Placement.Slot]())
+            if fleet.keepsWarm {
+                hosts = try await queue.placedHosts().map(Placement.Host.init)
+                slots = try await queue.placedSlots().map(Placement.Slot.init)
+            }
+            let orders = fleet.decide(looks, numbers: numbers, hosts: hosts, slots: slots)
             if let look = looks.first { (since, lastJob) = (look.taken, look.lastJob) }
             guard !orders.isEmpty else { return }
             try await queue.putDesired(epoch: epoch, orders)
+            fleet.written()
             for order in orders where order.hasChanged {
                 let name = declared.first { $0.id == order.deployment }?.name ?? ""
                 logger.notice(
@@ -114,29 +126,12 @@ struct Scaling: Sendable {
             }
         }
 
-        /// Asks operators' queries, each within its own time. One that fails has no number: then nothing is decided.
-        private mutating func ask() async {
-            let now = ContinuousClock.now
-            guard askedAt.map({ now - $0 >= Scaling.queryInterval }) ?? true else { return }
-            askedAt = now
-            numbers = [:]
-            for (deployment, query) in fleet.queries.sorted(by: { $0.key < $1.key }) {
-                do {
-                    numbers[deployment] = try await Queue.number(
-                        of: query.text, on: connection, timeout: query.timeout)
-                } catch {
-                    logger.warning(
-                        "An operator's query failed; the number of workers is held.",
-                        metadata: ["deployment.id": "\(deployment)", LogKey.error: "\(error)"])
-                }
-            }
-        }
-
         /// Offers open slots to hosts.
         private mutating func place() async throws(QueueError) {
             let slots = try await queue.placedSlots()
             guard slots.contains(where: { $0.host == nil }) else {
                 offers = [:]
+                _ = unplaced.news([:])
                 return
             }
             let hosts = try await queue.placedHosts()
@@ -145,12 +140,11 @@ struct Scaling: Sendable {
                 try await queue.placeSlots(epoch: epoch, offers: plan.offers, givenUp: plan.givenUp)
                 offers = plan.offers
             }
-            for (deployment, reason) in plan.unplaced where said[deployment] != reason {
+            for (deployment, reason) in unplaced.news(plan.unplaced) {
                 logger.warning(
                     "A worker finds no host.",
                     metadata: [LogKey.deployment: "\(deployment)", LogKey.reason: "\(reason)"])
             }
-            said.merge(plan.unplaced) { $1 }
         }
     }
 }

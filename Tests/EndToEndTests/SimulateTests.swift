@@ -13,6 +13,8 @@ import Testing
         var attainment: Double?
         var worker_seconds: Double?
         var money: Double?
+        var clairvoyant_without_waits: Double?
+        var clairvoyant_in_time: Double?
     }
 
     private func rows(_ queue: RunningQueue, _ arguments: String...) async throws -> [Row] {
@@ -57,6 +59,17 @@ import Testing
                 "--cold-start", "0.5", "--rule", "max_workers=3 objective=20s", "--slots", "4")
             #expect(own.map(\.worker_seconds) == same.map(\.worker_seconds) && own.count == 1)
             #expect(own.map(\.money) == [nil])
+            // Scripts get the bounds, which people read in the summary.
+            #expect(
+                own.allSatisfy {
+                    ($0.clairvoyant_in_time ?? 0) > 0 && ($0.clairvoyant_without_waits ?? 0) > 0
+                        && ($0.clairvoyant_in_time ?? 0) <= ($0.worker_seconds ?? 0)
+                })
+            // A rule without an objective is judged by today's.
+            let counted = try await queue.sluice([
+                "plan", "scale", "echo-1", "--rule", "scaler=request_count per_worker=4", "--cold-start", "0.5",
+            ])
+            #expect(counted.status == 0 && counted.errors.contains("in time is within 20 s"), "\(counted)")
             let priced = try await rows(
                 queue, "plan", "scale", "echo-1", "--rule", "price_per_hour=36 money_per_hour=1", "--cold-start", "0.5")
             // A hundredth for a worker's second; for one an hour a hundred seconds.

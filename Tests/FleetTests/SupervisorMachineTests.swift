@@ -25,6 +25,23 @@ struct SupervisorMachineTests {
         #expect(harness.want(0) == [.drain(2), .drain(1)])
     }
 
+    @Test mutating func `one that was not wanted before it was ready did not fail to start`() {
+        harness.settle(1)
+        harness.want(2)
+        harness.handle(.spawned(2, processID: 2))
+        #expect(harness.want(1) == [.drain(2)])
+        // Its backend loads on, until it is killed.
+        #expect(harness.pass(.seconds(35)) == [.kill(2)])
+        var ending = WorkerEnding("was killed: it had not ended 35.0 seconds after it was asked to")
+        (ending.signal, ending.isOrderly) = (9, true)
+        #expect(harness.handle(.exited(2, .killed)) == [.report(2, deployment: "d", ending)])
+        // One that was ready had jobs to finish.
+        harness.want(0)
+        #expect(harness.pass(.seconds(35)) == [.kill(1)])
+        (ending.isOrderly) = false
+        #expect(harness.handle(.exited(1, .killed)) == [.report(1, deployment: "d", ending)])
+    }
+
     @Test mutating func `a deployment that is gone is drained`() {
         harness.settle(1)
         #expect(harness.handle(.wanted([])) == [.drain(1)])

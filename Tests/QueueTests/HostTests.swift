@@ -133,6 +133,10 @@ import Testing
         #expect(try await plain.look() == [names[0]: "0/0", names[1]: "1/1", names[2]: "0/0"])
         let labelled = try await host(corner, "labelled", memory: 100, labels: #"{"gpu": "a100", "zone": "b"}"#)
         #expect(try await labelled.look()[names[2]] == "1/1")
+        for name in names { try await rule(corner, name, #"{"max_workers": 2}"#) }
+        #expect(
+            try await corner.queue.scaledDeployments().map(\.hosts)
+                == [["labelled", "plain"], ["labelled", "plain"], ["labelled"]])
     }
 
     @Test(.database(migrated: true)) func `a host that is gone, drained or told to end gives its slots to others`()

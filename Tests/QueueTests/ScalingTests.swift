@@ -90,6 +90,10 @@ import Testing
                 #"{"schedule": [{"minutes": "* * * * *", "min_workers": 2, "max_workers": 1}]}"#,
                 "The bounds of a window"
             ),
+            (
+                #"{"min_workers": 3, "max_workers": 8, "schedule": [{"minutes": "* * * * *", "max_workers": 1}]}"#,
+                "The window \"* * * * *\" allows 3 to 1 workers; it must rise within 0 to 1000."
+            ),
             (#"{"scalerType": "OTHER"}"#, "scalerType is QUEUE_DELAY or REQUEST_COUNT."),
             (#"{"money_per_hour": 5}"#, "money_per_hour needs price_per_hour, what a worker costs in an hour."),
             (#"{"price_per_hour": 0}"#, "\"price_per_hour\" is 0.000001 to 1000000000."),
@@ -129,6 +133,20 @@ import Testing
                 == #"{"max_workers": 8, "min_workers": 0}"#)
     }
 
+    @Test(.database(migrated: true)) func `RunPod's value alone is one of the scaler there is`() async throws {
+        let corner = try await Corner.open()
+        func rule(_ words: String) async throws -> String? {
+            _ = try await text(corner, "select sluice.scale('\(corner.deployment)', \(words))")
+            return try await text(
+                corner, "select concat_ws(' ', scaler, objective_ms, per_worker) from sluice.scaling")
+        }
+        #expect(try await rule("max_workers => 4, scalervalue => 7") == "queue_delay 7000 1")
+        #expect(try await rule("scaler => 'request_count', per_worker => 3") == "request_count 7000 3")
+        #expect(try await rule("scalervalue => 2") == "request_count 7000 2")
+        #expect(try await rule("scalertype => 'QUEUE_DELAY', scalervalue => 9") == "queue_delay 9000 2")
+        #expect(try await rule("scalervalue => 8, defaults => '{scaler}'") == "queue_delay 8000 2")
+    }
+
     @Test(.database(migrated: true)) func `the defaults are those of the columns`() async throws {
         let corner = try await Corner.open()
         try await corner.connection.execute(
@@ -158,6 +176,7 @@ import Testing
         try await corner.queue.putDesired(epoch: epoch, [try await order(corner, 9, changed: false)])
         #expect(try await desired(corner) == 4)
         #expect(try await corner.queue.scaledDeployments().map(\.memory) == [#"{"runTime": 1}"#])
+        #expect(try await corner.queue.scaledDeployments().map(\.cause) == ["demand"])
         try await corner.queue.putDesired(epoch: epoch, [try await order(corner, 0)])
         #expect(try await desired(corner) == 0)
         // A window may allow more, or ask for less, than holds outside it: which is open the controller knows.
@@ -214,6 +233,9 @@ import Testing
         for job in jobs { try await corner.finish(worker, job, .succeeded) }
         let done = try await look(corner, epoch, after: busy)
         #expect(done.runTimes.count == 3 && done.running == 0 && done.busy == 0 && done.startedInTime == 0)
+        // One that was asked to end while it loaded did not fail to start.
+        let unwanted = try await corner.worker()
+        _ = try await corner.queue.workerEnded(unwanted, orderly: true, cause: "a test")
         let other = try await corner.worker()
         _ = try await corner.queue.workerEnded(other, orderly: false, cause: "a test")
         #expect(try await look(corner, epoch, after: done).startsFailed == 1)
@@ -221,6 +243,53 @@ import Testing
             corner, "select host || ' ' || starts || ' ' || failed || ' ' || (p50_seconds >= 0) from sluice.cold_starts"
         )
         #expect(starts == "test 1 1 true")
+    }
+
+    @Test(.database(migrated: true))
+    func `what a worker claimed ahead waits with its own age, and batch jobs that run are told apart`() async throws {
+        let corner = try await Corner.open()
+        func scales(_ batch: Bool) async throws {
+            _ = try await corner.queue.perform(
+                .scaleBy(
+                    corner.deployment, slots: 2,
+                    rule: Array(#"{"min_workers": 0, "max_workers": 4, "batch_scales": \#(batch)}"#.utf8)),
+                why: nil)
+        }
+        try await scales(false)
+        let epoch = try await corner.queue.leadFleet(as: "one")
+        let worker = try await corner.worker()
+        try await corner.queue.backendLoaded(worker: worker)
+        let normal = try await corner.enqueue(1)[0]
+        let batch = try await corner.enqueue(2, priority: .batch)
+        #expect(try await Set(corner.claim(worker, 3).map(\.id)) == Set(batch + [normal]))
+        // The last it claimed has waited for an hour; the two before it have run for a minute.
+        try await corner.connection.execute(
+            script: """
+                update sluice.job set created_at = created_at - interval '1 hour' where id = \(batch[1]);
+                update sluice.running set started_at = started_at - interval '1 minute' where id <> \(batch[1]);
+                """)
+        let told = try await look(corner, epoch, after: nil)
+        #expect(told.running == 2 && told.runningBatch == 1 && told.waitingBatch == 1 && told.waitingCounts == [])
+        try await scales(true)
+        let alike = try await look(corner, epoch, after: nil)
+        #expect(alike.running == 2 && alike.runningBatch == 0 && alike.waitingBatch == 0)
+        #expect(alike.waitingCounts == [1] && 3_600_000..<3_660_000 ~= alike.waitingAges[0], "\(alike)")
+    }
+
+    @Test(.database(migrated: true)) func `a look does not fail by jobs that go away while it looks`() async throws {
+        let corner = try await Corner.open()
+        _ = try await corner.queue.perform(
+            .scaleBy(corner.deployment, slots: nil, rule: Array(#"{"min_workers": 0, "max_workers": 4}"#.utf8)),
+            why: nil)
+        let epoch = try await corner.queue.leadFleet(as: "one")
+        try await corner.enqueue(200)
+        // Counted, and gone when its age is asked for.
+        try await corner.connection.execute(
+            script:
+                "delete from sluice.job where id = (select r.id from sluice.ready r order by r.key desc, r.id desc limit 1)"
+        )
+        let look = try await look(corner, epoch, after: nil)
+        #expect(198...204 ~= look.waitingCounts.reduce(0, +) && look.waitingAges == look.waitingAges.sorted(by: >))
     }
 
     @Test(.database(migrated: true)) func `a job for later arrives when it is due`() async throws {

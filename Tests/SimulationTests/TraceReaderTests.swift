@@ -37,6 +37,43 @@ import Testing
         #expect(trace.arrivals.allSatisfy { $0 < 1800 })
     }
 
+    @Test func `rates may begin at any time`() throws {
+        var assumptions = TraceReader.Assumptions()
+        assumptions.scale = 1
+        let reader = TraceReader(assumptions)
+        let trace = try reader.read("t_s,rate_rps\n0,2\n600,1\n", name: "t")
+        let later = try reader.read("t_s,rate_rps\n1700158623,2\n1700159223,1\n", name: "t")
+        #expect(later.epoch == 1_700_158_623 && trace.epoch == 0)
+        #expect(later.arrivals == trace.arrivals && later.services == trace.services)
+    }
+
+    @Test(arguments: [
+        ("timestamp,service_s\nnan,1\n", "Line 2: \"nan\" is no timestamp."),
+        ("timestamp,service_s\n5,1\ninf,1\n", "Line 3: \"inf\" is no timestamp."),
+        ("timestamp,service_s\n-1e300,1\n", "Line 2: \"-1e300\" is no timestamp."),
+        ("timestamp,service_s\nyesterday,1\n", "Line 2: \"yesterday\" is no timestamp."),
+        (
+            "timestamp,service_s\n2023-11-16 9000000000000000000:17:03,1\n",
+            "Line 2: \"2023-11-16 9000000000000000000:17:03\" is no timestamp."
+        ),
+        ("timestamp,service_s\n2023-11-16 24:00:00,1\n", "Line 2: \"2023-11-16 24:00:00\" is no timestamp."),
+        ("timestamp,service_s\n2023-11-16 18:17:nan,1\n", "Line 2: \"2023-11-16 18:17:nan\" is no timestamp."),
+        ("arrival_s,service_s\n1e300,1\n", "Line 2: \"1e300\" is no arrival_s."),
+        (
+            "arrival_s,service_s\n5,1\n1e9,1\n",
+            "Line 3 is more than 400 days from another; a trace is no longer than that."
+        ),
+        (
+            "t_s,rate_rps\n0,1\n1e9,1\n", "Line 3 is more than 400 days from another; a trace is no longer than that."
+        ),
+        ("arrival_s,service_s\n5,1e9\n", "Line 2: its job runs for more than 400 days."),
+        ("arrival_s,output_tokens\n5,1e12\n", "Line 2: its job runs for more than 400 days."),
+    ])
+    func `times beyond all bounds have a sentence with their line`(_ text: String, _ sentence: String) {
+        let error = #expect(throws: TraceReader.Malformed.self) { try reader.read(text, name: "t") }
+        #expect(error?.description == sentence)
+    }
+
     @Test(arguments: [
         "", "arrival_s,service_s\n", "a,b\n1,2\n", "arrival_s,service_s\nx,2\n", "arrival_s,service_s\n1,-2\n",
         "{\"arrival\": ",

@@ -14,22 +14,28 @@ struct ScaledFleetTests {
     private var fleet = ScaledFleet()
     private var now: Int64 = 1_800_000_000_000
 
-    private func deployment(_ rule: String = Self.rule, desired: Int32 = 0) -> ScaledDeployment {
-        ScaledDeployment(id: 1, name: "d", slots: 1, rule: rule, desired: desired, memory: nil)
+    private func deployment(
+        _ rule: String = Self.rule, desired: Int32 = 0, memory: String? = nil, cause: String = ""
+    ) -> ScaledDeployment {
+        ScaledDeployment(
+            id: 1, name: "d", slots: 1, rule: rule, desired: desired, memory: memory, cause: cause, hosts: ["h"])
     }
 
     /// A second later, with so many jobs that wait.
     private mutating func look(
-        waiting: Int32 = 0, arrivals: Int32 = 0, starts: [Int64] = [], numbers: [Int32: Double] = [:], free: [Int] = [],
-        after milliseconds: Int64 = 1_000
+        waiting: Int32 = 0, arrivals: Int32 = 0, starts: [Int64] = [], numbers: [Int32: Double] = [:], free: Int = 0,
+        ready: Int32 = 0, slots: [Placement.Slot] = [], after milliseconds: Int64 = 1_000
     ) -> [ScalingOrder] {
         now += milliseconds
         let look = ScalingLook(
             deployment: 1, arrivals: arrivals, waitingAges: waiting > 0 ? [500] : [],
-            waitingCounts: waiting > 0 ? [waiting] : [], waitingBatch: 0, running: 0, ready: 0, busy: 0,
+            waitingCounts: waiting > 0 ? [waiting] : [], waitingBatch: 0, running: 0, runningBatch: 0, ready: ready,
+            busy: 0,
             startingAges: [], starts: starts, startsFailed: 0, runTimes: [], startedInTime: 0, startedLate: 0,
             taken: now, lastJob: 0)
-        return fleet.decide([look], numbers: numbers, free: free)
+        let used = slots.reduce(0) { $0 + ($1.host == nil ? 0 : $1.memory) }
+        return fleet.decide(
+            [look], numbers: numbers, hosts: [.init(name: "h", memory: free + used, used: used)], slots: slots)
     }
 
     @Test mutating func `what changed is written at once, what did not now and then`() {
@@ -46,6 +52,61 @@ struct ScaledFleetTests {
         // What was not taken is said again.
         fleet.refused()
         #expect(look(waiting: 5).map(\.workers) == [3])
+    }
+
+    @Test mutating func `a decision is said until it is a row`() {
+        #expect(fleet.declare([deployment()]) == [])
+        _ = look()
+        fleet.written()
+        let first = look(waiting: 5)
+        #expect(first.map(\.hasChanged) == [true])
+        fleet.refused()
+        // The number is decided; that it was has not been written.
+        let again = look(waiting: 5)
+        #expect(again.map(\.hasChanged) == [true])
+        #expect(again.map(\.reason) == first.map(\.reason) && again.map(\.inputs) == first.map(\.inputs))
+        #expect(again[0].cause == first[0].cause && again[0].memory != nil)
+        // Whoever decides anew meanwhile says that.
+        fleet.refused()
+        let more = look(waiting: 8)
+        #expect(more.map(\.workers) == [4] && more[0].hasChanged && more[0].reason.hasPrefix("3 → 4"))
+        fleet.written()
+        #expect(look(waiting: 8).filter(\.hasChanged).isEmpty)
+        #expect(look(waiting: 8, after: 20_000).map(\.hasChanged) == [false])
+    }
+
+    @Test mutating func `the next controller goes on as this one would have`() throws {
+        let rule = Self.rule.replacing("\"preload\": false", with: "\"preload\": true")
+        #expect(fleet.declare([deployment(rule)]) == [])
+        _ = look(free: 1_000)
+        _ = look(waiting: 1, arrivals: 10, starts: [3_000], free: 1_000)
+        let warm = look(free: 1_000, after: 61_000)
+        #expect(warm.map(\.cause) == ["preload"])
+        let own = Placement.Slot(id: 1, deployment: "d", memory: 100, hosts: ["h"], host: "h")
+        let other = Placement.Slot(id: 2, deployment: "e", memory: 100, hosts: ["h"])
+        fleet = ScaledFleet()
+        #expect(
+            fleet.declare([deployment(rule, desired: 1, memory: try #require(warm[0].memory), cause: "preload")]) == [])
+        let next = look(ready: 1, slots: [own])
+        #expect(next.map(\.workers) == [1] && next[0].cause == "preload" && !next[0].hasChanged, "\(next)")
+        #expect(next[0].reason == warm[0].reason)
+        // Work that waits for the memory gets it.
+        let cold = look(ready: 1, slots: [own, other])
+        #expect(cold.map(\.workers) == [0] && cold[0].hasChanged)
+    }
+
+    @Test mutating func `what cannot be read, or was counted otherwise, is learned anew`() throws {
+        #expect(fleet.declare([deployment()]) == [])
+        let memory = try #require(look(waiting: 5)[0].memory)
+        for text in ["[]", memory.replacing("\"bins\":[", with: "\"bins\":[1,")] {
+            fleet = ScaledFleet()
+            #expect(
+                fleet.declare([deployment(memory: text)])
+                    == ["What was learned of d cannot be read; it is learned anew."])
+            #expect(look(waiting: 5).map(\.workers) == [3])
+        }
+        fleet = ScaledFleet()
+        #expect(fleet.declare([deployment(memory: memory)]) == [])
     }
 
     @Test mutating func `money for an hour ends with the workers it pays, and the reason says so`() {
@@ -84,12 +145,12 @@ struct ScaledFleetTests {
     @Test mutating func `one that is preloaded stays while it is worth its memory`() {
         let rule = Self.rule.replacing("\"preload\": false", with: "\"preload\": true")
         #expect(fleet.declare([deployment(rule)]) == [])
-        #expect(look(free: [1_000]).map(\.workers) == [0], "what never came is worth nothing")
-        _ = look(waiting: 1, arrivals: 10, starts: [3_000], free: [1_000])
-        _ = look(free: [1_000])
-        let warm = look(free: [1_000], after: 20_000)
+        #expect(look(free: 1_000).map(\.workers) == [0], "what never came is worth nothing")
+        _ = look(waiting: 1, arrivals: 10, starts: [3_000], free: 1_000)
+        _ = look(free: 1_000)
+        let warm = look(free: 1_000, after: 20_000)
         #expect(warm.map(\.workers) == [1] && warm[0].cause == "preload" && warm[0].reason.contains("stays warm"))
-        let cold = look(free: [50])
+        let cold = look(free: 50)
         #expect(cold.map(\.workers) == [0] && cold[0].hasChanged, "somebody else wants the memory")
     }
 }

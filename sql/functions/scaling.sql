@@ -24,6 +24,8 @@ create or replace function sluice.check_schedule(p_schedule jsonb) returns void 
 declare
     v_window jsonb;
     v_field text;
+    v_value text;
+    v_item text;
     v_place int;
 begin
     if jsonb_typeof(p_schedule) <> 'array' or jsonb_array_length(p_schedule) > 50 then
@@ -35,17 +37,19 @@ begin
             raise exception using errcode = 'SL003',
                 message = format('A window is {"minutes": "* 8-17 * * mon-fri", "min_workers": 2, "max_workers": 8}; %s is not.', left(v_window::text, 200));
         end if;
-        if array_length(regexp_split_to_array(btrim(v_window ->> 'minutes'), '\s+'), 1) <> 5 or octet_length(v_window ->> 'minutes') > 200 then
+        if array_length(regexp_split_to_array(btrim(v_window ->> 'minutes', E' \t'), '[ \t]+'), 1) <> 5 or octet_length(v_window ->> 'minutes') > 200 then
             raise exception using errcode = 'SL003',
                 message = format('"%s" is no pattern of minutes: it has five fields (minute, hour, day, month, weekday).', left(v_window ->> 'minutes', 200));
         end if;
         v_place := 0;
-        foreach v_field in array regexp_split_to_array(lower(btrim(v_window ->> 'minutes')), '\s+') loop
+        foreach v_field in array regexp_split_to_array(lower(btrim(v_window ->> 'minutes', E' \t')), '[ \t]+') loop
             v_place := v_place + 1;
-            if v_field !~ '^(\*|[0-9]{1,2}(-[0-9]{1,2})?|[a-z]{3}(-[a-z]{3})?)(/[0-9]{1,2})?(,(\*|[0-9]{1,2}(-[0-9]{1,2})?|[a-z]{3}(-[a-z]{3})?)(/[0-9]{1,2})?)*$'
-                or v_field ~ '[a-z]' and not (v_place = 4 and v_field ~ '^([^a-z]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)+$'
-                    or v_place = 5 and v_field ~ '^([^a-z]|sun|mon|tue|wed|thu|fri|sat)+$')
-                or exists (select from regexp_matches(split_part(v_field, '/', 1), '[0-9]+', 'g') n
+            v_value := '([0-9]{1,2}' || (array['', '', '', '|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec', '|sun|mon|tue|wed|thu|fri|sat'])[v_place] || ')';
+            -- A list of values, ranges and stars, each with a step: what CronPattern reads.
+            v_item := format('(\*|%1$s(-%1$s)?)(/[0-9]{1,2})?', v_value);
+            if v_field !~ format('^%1$s(,%1$s)*$', v_item)
+                or exists (select from regexp_matches(v_field, '/([0-9]+)', 'g') n where n[1]::int not between 1 and 60)
+                or exists (select from regexp_matches(regexp_replace(v_field, '/[0-9]+', '', 'g'), '[0-9]+', 'g') n
                     where n[1]::int not between (array[0, 0, 1, 1, 0])[v_place] and (array[59, 23, 31, 12, 7])[v_place]) then
                 raise exception using errcode = 'SL003',
                     message = format('"%s" is no field %s of a pattern of minutes.', left(v_field, 100), v_place);
@@ -60,6 +64,25 @@ begin
     end loop;
 end $$;
 comment on function sluice.check_schedule(jsonb) is 'SL003 with one sentence for the first thing that is wrong with a schedule.';
+
+create or replace function sluice.check_windows(p_rule jsonb) returns void language plpgsql as $$
+-- What a window does not say is the rule's, but for a maximum below its minimum.
+declare
+    v_window record;
+begin
+    for v_window in
+        select b.minutes, b.least, coalesce(b.most, greatest((p_rule ->> 'max_workers')::int, b.least)) as most
+        from (select w ->> 'minutes' as minutes, coalesce((w ->> 'min_workers')::int, (p_rule ->> 'min_workers')::int) as least,
+                (w ->> 'max_workers')::int as most
+            from jsonb_array_elements(coalesce(p_rule -> 'schedule', '[]')) w) b
+    loop
+        if v_window.least > v_window.most then
+            raise exception using errcode = 'SL003', message = format('The window "%s" allows %s to %s workers; it must rise within 0 to 1000.',
+                v_window.minutes, v_window.least, v_window.most);
+        end if;
+    end loop;
+end $$;
+comment on function sluice.check_windows(jsonb) is 'SL003 when a window of a rule''s schedule leaves no number of workers between its bounds, of which some may be the rule''s.';
 
 create or replace function sluice.plain_scaling(p_rule jsonb) returns jsonb language plpgsql as $$
 -- RunPod's names. Its QUEUE_DELAY asks for a worker when a request has waited so long; here that is when it is to begin.
@@ -107,7 +130,9 @@ begin
     if jsonb_typeof(rule) is distinct from 'object' then
         raise exception using errcode = 'SL003', message = 'Give the rule as an object, such as {"min_workers": 0, "max_workers": 4}.';
     end if;
-    v_rule := sluice.plain_scaling(rule);
+    -- scalerValue alone is a value of the scaler there is.
+    v_rule := sluice.plain_scaling(case when rule ? 'scalerValue' and not rule ?| array['scaler', 'scalerType'] and v_before ? 'scaler'
+        then rule || jsonb_build_object('scaler', v_before -> 'scaler') else rule end);
     for v_key, v_value in select r.key, r.value from jsonb_each(v_rule) r loop
         if v_key <> all (string_to_array(v_known, ', ')) then
             raise exception using errcode = 'SL003', message = format('A rule of scaling has no "%s".', left(v_key, 100)), hint = 'It has ' || v_known || '.';
@@ -149,6 +174,7 @@ begin
     if (v_after ->> 'min_workers')::int > (v_after ->> 'max_workers')::int then
         raise exception using errcode = 'SL003', message = format('min_workers (%s) is above max_workers (%s).', v_after ->> 'min_workers', v_after ->> 'max_workers');
     end if;
+    if v_after ? 'min_workers' then perform sluice.check_windows(v_after); end if;
     if v_after ->> 'scaler' = 'sql' and not v_after ? 'query' then
         raise exception using errcode = 'SL003', message = 'The scaler sql needs a query.';
     end if;
@@ -257,18 +283,18 @@ comment on function sluice.run_query(text) is
 
 create or replace view sluice.cold_starts as
     select w.host, d.name as deployment, count(*) filter (where w.ready_at is not null) as starts,
-        count(*) filter (where w.ready_at is null) as failed,
+        count(*) filter (where w.ready_at is null and w.state = 'dead') as failed,
         round((percentile_cont(0.5) within group (order by extract(epoch from w.ready_at - w.started_at)))::numeric, 3)::double precision as p50_seconds,
         round((percentile_cont(0.9) within group (order by extract(epoch from w.ready_at - w.started_at)))::numeric, 3)::double precision as p90_seconds,
         round((percentile_cont(0.99) within group (order by extract(epoch from w.ready_at - w.started_at)))::numeric, 3)::double precision as p99_seconds
     from sluice.deployment d
     cross join lateral (
-        select w.host, w.started_at, w.ready_at, w.ended_at from sluice.worker w
+        select w.host, w.started_at, w.ready_at, w.ended_at, w.state from sluice.worker w
         where w.deployment_id = d.id and w.revision = d.revision and (w.ready_at is not null or w.ended_at is not null)
         order by w.id desc limit 200) w
     group by w.host, d.name order by d.name, w.host;
 comment on view sluice.cold_starts is
-    'How long the last 200 workers of each deployment took from their start until they were ready, by host, as quantiles; and how many ended before.';
+    'How long the last 200 workers of each deployment took from their start until they were ready, by host, as quantiles; and how many ended before although nobody had asked them to.';
 
 create or replace view sluice.scaling_status as
     select d.name as deployment, sluice.desired_count(d) as desired, coalesce(w.ready, 0)::int as ready,

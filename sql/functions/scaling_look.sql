@@ -1,15 +1,17 @@
 -- What the controller looks at once a second, and writes, to decide how many workers there should be and where.
 
 create or replace function sluice.scaled_deployments()
-returns table (deployment_id int, deployment text, slots int, rule jsonb, desired int, memory jsonb) language sql stable as $$
-    select d.id, d.name, d.slots, to_jsonb(s), coalesce(e.workers, s.min_workers), e.memory
+returns table (deployment_id int, deployment text, slots int, rule jsonb, desired int, memory jsonb, cause text, open_to text[])
+language sql stable as $$
+    select d.id, d.name, d.slots, to_jsonb(s), coalesce(e.workers, s.min_workers), e.memory, coalesce(e.cause, ''),
+        array(select h.name from sluice.host h where h.gone_at is null and not h.is_draining and h.labels @> s.host_labels order by h.name)
     from sluice.scaling s join sluice.deployment d on d.id = s.deployment_id left join sluice.desired e on e.deployment_id = d.id
     where s.min_workers is not null and d.state <> 'draining' order by d.id
 $$;
-comment on function sluice.scaled_deployments() is 'Deployments whose number is not fixed, with their rules and what was last decided.';
+comment on function sluice.scaled_deployments() is 'Deployments whose number is not fixed, with their rules, what was last decided and for what cause, and which hosts may have their workers.';
 
 create or replace function sluice.scaling_look(p_epoch bigint, p_since_ms bigint default null, p_after bigint default null)
-returns table (deployment_id int, arrivals int, ages_ms bigint[], counts int[], waiting_batch int, running int, ready int, busy int,
+returns table (deployment_id int, arrivals int, ages_ms bigint[], counts int[], waiting_batch int, running int, running_batch int, ready int, busy int,
     starting_ms bigint[], starts_ms bigint[], starts_failed int, runs_ms bigint[], started_in_time int, started_late int,
     taken_ms bigint, last_job bigint) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
@@ -85,11 +87,12 @@ begin
             select (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint into v_age
             from (select r.id from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
                 order by r.key desc, r.id desc limit 1) r join sluice.job j on j.id = r.id;
-            v_more_young[v_level + 1] := v_age;
+            -- What drained since it was counted has no age any more.
+            v_more_young[v_level + 1] := greatest(coalesce(v_age, 0), 0);
             select (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint into v_age
             from (select r.id from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
                 order by r.key, r.id offset 127 limit 1) r join sluice.job j on j.id = r.id;
-            v_more_old[v_level + 1] := v_age;
+            v_more_old[v_level + 1] := greatest(coalesce(v_age, 0), v_more_young[v_level + 1]);
         end loop;
 
         return query
@@ -100,11 +103,20 @@ begin
                     s.min_workers is not null as is_scaled
                 from sluice.deployment d left join sluice.scaling s on s.deployment_id = d.id where d.model_id = v_model
             ), w as (
-                select w.id, w.deployment_id, w.started_at, w.ready_at, w.state, w.slots, coalesce(l.jobs, 0) as jobs, l.oldest
+                select w.id, w.deployment_id, w.started_at, w.ready_at, w.state, w.slots, coalesce(l.jobs, 0) as jobs, coalesce(l.batch, 0) as batch
                 from sluice.worker w
-                left join (select l.worker_id, count(*) as jobs, min(l.started_at) as oldest from sluice.running l group by l.worker_id) l
-                    on l.worker_id = w.id
+                left join (select l.worker_id, count(*) as jobs, count(*) filter (where l.priority >= 3) as batch
+                    from sluice.running l group by l.worker_id) l on l.worker_id = w.id
                 where w.ended_at is null and w.deployment_id in (select d.id from d)
+            ), o as (
+                -- Claimed ahead of a free slot: the last a worker claimed, which wait like those that nobody has.
+                select w.id as worker, w.deployment_id, l.priority >= 3 as is_batch,
+                    (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint as age
+                from (select l.id, l.priority, l.worker_id,
+                        row_number() over (partition by l.worker_id order by l.started_at desc, l.id desc) as place
+                    from sluice.running l where l.worker_id in (select w.id from w where w.jobs > w.slots)) l
+                join w on w.id = l.worker_id and l.place <= w.jobs - w.slots
+                join sluice.job j on j.id = l.id
             ), g as (
                 -- What is waiting, in groups of about the same age.
                 select x.owner as id, max(x.age) as age, count(*)::double precision as jobs, x.is_batch
@@ -115,9 +127,7 @@ begin
                 from d cross join unnest(v_more, v_more_young, v_more_old) with ordinality m(jobs, young, old, level)
                 cross join generate_series(0, 3) q where m.jobs > 0 and d.part > 0
                 union all
-                -- Claimed ahead of a free slot: they wait, too.
-                select w.deployment_id, (extract(epoch from v_now - w.oldest) * 1000)::bigint, w.jobs - w.slots, false
-                from w where w.jobs > w.slots
+                select o.deployment_id, greatest(max(o.age), 0), count(*), o.is_batch from o group by o.worker, o.deployment_id, o.is_batch
             ), t as (
                 select r.deployment_id, r.started_at, r.finished_at, r.id, r.attempt
                 from (select r.deployment_id, r.started_at, r.finished_at, r.id, r.attempt from sluice.result r order by r.id desc limit 500) r
@@ -142,6 +152,8 @@ begin
                     and ceil(g.jobs) > 0), '{}'),
                 coalesce((select sum(g.jobs) from g where g.id = d.id and g.is_batch and not d.batch_scales), 0)::int,
                 coalesce((select sum(least(w.jobs, w.slots)) from w where w.deployment_id = d.id), 0)::int,
+                case when d.batch_scales then 0 else greatest(coalesce((select sum(w.batch) from w where w.deployment_id = d.id), 0)
+                    - (select count(*) from o where o.deployment_id = d.id and o.is_batch), 0) end::int,
                 (select count(*) from w where w.deployment_id = d.id and w.ready_at is not null and w.state = 'running')::int,
                 (select count(*) from w where w.deployment_id = d.id and w.ready_at is not null and w.state = 'running' and w.jobs > 0)::int,
                 array(
@@ -167,7 +179,7 @@ begin
     end loop;
 end $$;
 comment on function sluice.scaling_look is
-    'One row for each deployment whose number is not fixed, with what was seen since p_since_ms (milliseconds since 1970) and after the job p_after: arrivals, waiting jobs in groups of an age (those of the priorities 3 and 4 apart where they may not scale), running jobs, workers that are ready, busy and starting, starts that ended well or failed, and a sample of run times and waits. What waits for a model is divided between the deployments that may claim it. SL031: another supervisor leads.';
+    'One row for each deployment whose number is not fixed, with what was seen since p_since_ms (milliseconds since 1970) and after the job p_after: arrivals, waiting jobs in groups of an age (those of the priorities 3 and 4 apart where they may not scale), running jobs (how many of them may not scale), workers that are ready, busy and starting, starts that ended well or failed, and a sample of run times and waits. What waits for a model is divided between the deployments that may claim it. SL031: another supervisor leads.';
 
 create or replace function sluice.put_desired(
     p_epoch bigint, p_deployments int[], p_workers int[], p_changed boolean[], p_causes text[], p_reasons text[], p_inputs jsonb[], p_memories jsonb[])

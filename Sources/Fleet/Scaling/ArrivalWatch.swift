@@ -12,6 +12,9 @@ struct ArrivalWatch: Sendable, Hashable, Codable {
     private var variance = 0.0
     private(set) var isAnomalous = false
 
+    /// Whether it counts what can be counted on.
+    var isWhole: Bool { 0..<1 << 40 ~= jobs }
+
     mutating func look(at now: Double, arrivals: Int) {
         let current = Int((now / 60).rounded(.down))
         if let minute, minute != current {

@@ -38,6 +38,8 @@ package struct Autoscaler: Sendable {
     private var up = Stabiliser()
     private var down = Stabiliser()
     private var lastTime: Double?
+    /// Levels that were restored before the first look: their ages count from then.
+    private var restored: [ScalingMemory.Level]?
     private var boundsMinute = Int.min
     private var bounds = 0...0
     /// Looks further apart than this are taken to be as far apart as this, in seconds.
@@ -67,25 +69,31 @@ package struct Autoscaler: Sendable {
         restore(kept, levels: isAlike)
     }
 
-    /// What was learned; may be put back into a new one before its first look.
+    /// How long the last starts of workers took, in seconds.
+    package var startTimes: [Double] { starts.times }
+
+    /// What was learned; may be put back into a new one before its first look. What is not whole is not taken: then
+    /// everything is learned anew.
     package var memory: ScalingMemory {
         get {
             var memory = ScalingMemory()
             memory.age = age
             memory.runTimes = queues.runTimes
             memory.startTimes = starts.times
-            memory.levels = levels.map { $0.memory(at: lastTime ?? 0) }
+            memory.levels = restored ?? levels.map { $0.memory(at: lastTime ?? 0) }
             memory.workersPerLevel = queues.workersPerLevel
             memory.highest = highest
             memory.tension = tension
             memory.forecast = forecast
             memory.watch = watch
+            memory.budget = budget
             return memory
         }
         set { restore(newValue, levels: true) }
     }
 
     private mutating func restore(_ memory: ScalingMemory, levels isAlike: Bool) {
+        guard memory.isWhole else { return }
         age = memory.age
         for time in memory.runTimes.suffix(LevelQueues.sampleLimit) { queues.learn(runTime: time) }
         learnRunTime()
@@ -93,11 +101,15 @@ package struct Autoscaler: Sendable {
         tension = memory.tension
         forecast = memory.forecast
         watch = memory.watch
+        if let spent = memory.budget { budget = spent }
+        restored = nil
         guard isAlike, memory.workersPerLevel == queues.workersPerLevel else { return }
         highest = min(memory.highest, levels.count)
-        for index in levels.indices.prefix(memory.levels.count) {
-            levels[index] = LevelRecord(memory.levels[index], at: lastTime ?? 0)
-        }
+        if let lastTime { take(memory.levels, at: lastTime) } else { restored = memory.levels }
+    }
+
+    private mutating func take(_ known: [ScalingMemory.Level], at now: Double) {
+        for index in levels.indices.prefix(known.count) { levels[index] = LevelRecord(known[index], at: now) }
     }
 
     private mutating func learnRunTime() {
@@ -113,7 +125,16 @@ package struct Autoscaler: Sendable {
             return ScalingDecision(desired: desired, hasChanged: false, cause: .heldWithoutData, figures: figures)
         }
         let elapsed = min(max(0, now - (lastTime ?? now)), Self.longestPause)
-        if lastTime == nil { _ = up.least(desired, at: now, seconds: rule.upStabilisation.seconds) }
+        // Hysteresis: no number is taken back at once.
+        let pause = min(LevelRecord.pause, rule.idleTimeout?.seconds ?? LevelRecord.pause)
+        let calming = max(pause, rule.downStabilisation.seconds)
+        if lastTime == nil {
+            // What was in force before the first look was asked for until then, and what nobody saw was not idle.
+            _ = up.least(desired, at: now, seconds: rule.upStabilisation.seconds)
+            _ = down.most(desired, at: now, seconds: calming)
+            if let restored { take(restored, at: now) }
+            restored = nil
+        }
         lastTime = now
         let workers = observation.ready + observation.starting.count
         age += elapsed
@@ -136,9 +157,7 @@ package struct Autoscaler: Sendable {
         }
         // A worker with a job is not given back.
         wanted = max(wanted, min(desired, (observation.running + rule.slots - 1) / rule.slots))
-        // Hysteresis: no number is taken back at once.
-        let pause = min(LevelRecord.pause, rule.idleTimeout?.seconds ?? LevelRecord.pause)
-        let calm = down.most(wanted, at: now, seconds: max(pause, rule.downStabilisation.seconds))
+        let calm = down.most(wanted, at: now, seconds: calming)
         let lasting = up.least(wanted, at: now, seconds: rule.upStabilisation.seconds)
         var next = desired
         if wanted > desired { next = max(desired, lasting) } else if calm < desired { (next, cause) = (calm, .idle) }
@@ -189,12 +208,14 @@ package struct Autoscaler: Sendable {
         _ observation: ScalingObservation, at now: Double, _ figures: inout ScalingFigures
     ) -> (Int, ScalingCause) {
         let slots = Double(rule.slots)
+        // Jobs that may not scale anything up do not keep anything up either, but for the workers that have them.
+        let jobs = Double(max(0, observation.running - observation.runningBatch) + figures.waiting)
         let computed: Double
         switch rule.scaler {
         case .queueDelay(let objective):
             return forObjective(objective.seconds, observation, at: now, &figures)
-        case .requestCount(let perWorker): computed = Double(observation.running + figures.waiting) / perWorker
-        case .utilization(let target): computed = Double(observation.running + figures.waiting) / slots / target
+        case .requestCount(let perWorker): computed = jobs / perWorker
+        case .utilization(let target): computed = jobs / slots / target
         case .query(let perWorker):
             // No number, no decision.
             guard let query = observation.query, query.isFinite else { return (desired, .heldWithoutData) }

@@ -1,7 +1,9 @@
 /// The minutes a pattern of five cron fields matches, in UTC: minute, hour, day of the month, month, day of the week.
 ///
 /// Fields are `*`, numbers, ranges, lists and steps (`*/15`, `8-18/2`, `1,3,5`); months and days also by their English
-/// names of three letters; 0 and 7 are Sunday. As in cron, when both days are restricted either may match.
+/// names of three letters; 0 and 7 are Sunday. A range whose end is below its beginning goes over the end of the hour, day,
+/// month, year or week: `22-6`, `sat-sun`. As in cron, when both days are restricted either may match.
+/// `sluice.check_schedule` takes the same.
 package struct CronPattern: Sendable, Hashable {
     /// Why a text is no pattern, in one sentence.
     package struct Malformed: Error, Sendable, Hashable, CustomStringConvertible {
@@ -11,16 +13,20 @@ package struct CronPattern: Sendable, Hashable {
     private struct Field {
         let name: String
         let range: ClosedRange<Int>
+        /// After how many values it begins again: 7 is Sunday, as 0 is.
+        let cycle: Int
         var words: [String] = []
     }
 
     private static let fields = [
-        Field(name: "minute", range: 0...59), Field(name: "hour", range: 0...23),
-        Field(name: "day of the month", range: 1...31),
+        Field(name: "minute", range: 0...59, cycle: 60), Field(name: "hour", range: 0...23, cycle: 24),
+        Field(name: "day of the month", range: 1...31, cycle: 31),
         Field(
-            name: "month", range: 1...12,
+            name: "month", range: 1...12, cycle: 12,
             words: ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
-        Field(name: "day of the week", range: 0...7, words: ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+        Field(
+            name: "day of the week", range: 0...7, cycle: 7,
+            words: ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
     ]
     /// The longest text that is read.
     package static let maximumLength = 200
@@ -58,27 +64,33 @@ package struct CronPattern: Sendable, Hashable {
         let wrong = Malformed(description: "\"\(text)\" is no \(field.name) of a cron pattern.")
         func value(_ word: Substring) -> Int? {
             if let index = field.words.firstIndex(of: word.lowercased()) { return field.range.lowerBound + index }
-            guard word.allSatisfy({ ("0"..."9").contains($0) }), let number = Int(word) else { return nil }
-            return field.range.contains(number) ? number : nil
+            return number(word).flatMap { field.range.contains($0) ? $0 : nil }
+        }
+        func number(_ word: Substring) -> Int? {
+            1...2 ~= word.utf8.count && word.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(word) : nil
         }
         var mask: UInt64 = 0
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
             let halves = item.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             guard let first = halves.first else { throw wrong }
-            var range = field.range
+            var (low, high) = (field.range.lowerBound, field.range.upperBound)
             if first != "*" {
                 let ends = first.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-                guard let low = value(ends[0]), let high = ends.count > 1 ? value(ends[1]) : low, low <= high else {
-                    throw wrong
-                }
-                range = low...(ends.count == 1 && halves.count > 1 ? field.range.upperBound : high)
+                guard let begin = value(ends[0]), let end = ends.count > 1 ? value(ends[1]) : begin else { throw wrong }
+                low = begin
+                if ends.count > 1 || halves.count == 1 { high = end }
             }
             var step = 1
             if halves.count > 1 {
-                guard let number = Int(halves[1]), number > 0, number <= 60 else { throw wrong }
+                guard let number = number(halves[1]), 1...60 ~= number else { throw wrong }
                 step = number
             }
-            for value in stride(from: range.lowerBound, through: range.upperBound, by: step) { mask |= 1 << value }
+            // Over the end it goes on at the beginning.
+            let zero = field.range.lowerBound
+            let last = low <= high ? high : low + (high - low + 2 * field.cycle) % field.cycle
+            for value in stride(from: low, through: last, by: step) {
+                mask |= 1 << UInt64(low <= high ? value : zero + (value - zero) % field.cycle)
+            }
         }
         return mask
     }

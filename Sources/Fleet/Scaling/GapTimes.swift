@@ -6,6 +6,9 @@ struct GapTimes: Sendable, Hashable, Codable {
     /// How many gaps it holds, decayed.
     private(set) var weight = 0.0
 
+    /// Whether it has the bins of this version.
+    var isWhole: Bool { bins.count == Self.binCount }
+
     private static let edges: [Double] = {
         var edges: [Double] = []
         var edge = 2.0

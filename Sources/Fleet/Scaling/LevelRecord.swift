@@ -27,12 +27,14 @@ struct LevelRecord: Sendable, Hashable {
         saved = memory.saved
         savedWeight = memory.savedWeight
         lastNeed = memory.sinceNeed.map { now - $0 }
+        if let savedNow = memory.savedNow { (isNeeded, self.savedNow) = (true, savedNow) }
     }
 
     /// To be kept.
     func memory(at now: Double) -> ScalingMemory.Level {
         ScalingMemory.Level(
-            gaps: gaps, saved: saved, savedWeight: savedWeight, sinceNeed: lastNeed.map { max(0, now - $0) })
+            gaps: gaps, saved: saved, savedWeight: savedWeight, sinceNeed: lastNeed.map { max(0, now - $0) },
+            savedNow: isNeeded ? savedNow : nil)
     }
 
     /// How many jobs a need brings in time; 1 while nobody knows.

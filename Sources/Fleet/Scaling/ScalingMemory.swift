@@ -5,6 +5,8 @@ package struct ScalingMemory: Sendable, Hashable, Codable {
         var saved: Double
         var savedWeight: Double
         var sinceNeed: Double?
+        /// What the need that runs has brought in time so far; nil: none runs.
+        var savedNow: Double?
     }
 
     /// How long it has looked, in seconds.
@@ -19,7 +21,17 @@ package struct ScalingMemory: Sendable, Hashable, Codable {
     var tension = Tension()
     var forecast = SeasonalForecast()
     var watch = ArrivalWatch()
+    /// What the last hour cost; nil: an older version wrote this.
+    var budget: HourBudget?
+    /// Arrivals per second over about an hour, which the owner averages for what a warm worker is worth; nil: not known.
+    package var arrivalRate: Double?
 
     /// Nothing learned.
     package init() {}
+
+    /// Whether it is of the sizes this version counts with. What another version wrote may not be.
+    package var isWhole: Bool {
+        levels.allSatisfy(\.gaps.isWhole) && workersPerLevel > 0 && highest >= 0 && forecast.isWhole && watch.isWhole
+            && budget?.isWhole ?? true
+    }
 }

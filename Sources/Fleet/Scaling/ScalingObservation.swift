@@ -31,6 +31,8 @@ package struct ScalingObservation: Sendable, Hashable {
     package var waitingBatch = 0
     /// Jobs that run: busy slots.
     package var running = 0
+    /// Of these, jobs that may not scale anything up.
+    package var runningBatch = 0
     /// Workers that take jobs.
     package var ready = 0
     /// Of these, workers that run at least one job.

@@ -27,6 +27,12 @@ struct SeasonalForecast: Sendable, Hashable, Codable {
     private var lossOfRecent = 0.0
     private var judged = 0.0
 
+    /// Whether it has the slots of this version.
+    var isWhole: Bool {
+        history.count == Self.slotCount && slot.map { history.indices.contains($0) } ?? true
+            && (history + [recent, [most]]).allSatisfy { $0.allSatisfy { 0..<1 << 32 ~= $0 } }
+    }
+
     /// A look at second `now` (since 1970) needed so many; slots with an anomaly teach nothing.
     mutating func look(at now: Double, needed: Int, isAnomalous: Bool) {
         let current = Self.slot(at: now)

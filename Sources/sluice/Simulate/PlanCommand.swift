@@ -52,8 +52,8 @@ struct PlanScaleCommand: SluiceCommand {
         ]
         if price != nil { columns.append(.init("MONEY", key: "money")) }
         var table = TextTable(columns)
-        // Both are judged by the proposed objective.
-        let setting = fleet.setting(objective: proposed.objective ?? 30, of: inForce)
+        // Both are judged by the proposed objective; by today's where the proposed rule has none.
+        let setting = fleet.setting(objective: proposed.objective ?? today.objective ?? 30, of: inForce)
         for (name, rule) in [("today", today), ("proposed", proposed)] {
             let report = SimulatedFleet.run(trace, AutoscalerPolicy(rule: rule, epoch: trace.epoch), setting)
             let late = Double(report.jobs) * (1 - report.attainment)

@@ -73,7 +73,9 @@ struct SimulateCommand: SluiceCommand {
         if let objective { rule.scaler = .queueDelay(objective: .seconds(objective.seconds)) }
         try rule.change(words: self.rule)
         let setting = fleet.setting(objective: objective?.seconds ?? rule.objective ?? 30, of: deployment)
-        var contest = SimulatedContest(trace, setting, rule, pricePerHour: fleet.pricePerHour ?? rule.pricePerHour)
+        var contest = SimulatedContest(
+            trace, setting, rule, pricePerHour: fleet.pricePerHour ?? rule.pricePerHour,
+            showsBounds: console.options.isJSON)
         try await contest.run(policy.split(separator: ",").map(String.init), isDrawn: svg != nil)
         if let svg, let chart = contest.chart {
             do {

@@ -13,6 +13,7 @@ struct SimulatedContest {
     private(set) var chart: String?
     private(set) var table: TextTable
     private let pricePerHour: Double?
+    private let showsBounds: Bool
     private static let columns: [TextTable.Column] = [
         .init("POLICY", key: "policy", canShrink: true), .init("IN TIME", key: "attainment"),
         .init("WORKER-S", key: "worker_seconds"), .init("PER WORK", key: "cost_ratio"),
@@ -20,11 +21,23 @@ struct SimulatedContest {
         .init("P95", key: "wait_p95"), .init("P99", key: "wait_p99"),
     ]
 
-    /// - Parameter pricePerHour: what a worker costs in an hour; nil: money is not shown.
-    init(_ trace: Trace, _ setting: FleetSetting, _ rule: ScalingRule, pricePerHour: Double?) {
+    /// What the clairvoyants of the summary pay, in worker-seconds.
+    private static let boundColumns: [TextTable.Column] = [
+        .init("WITHOUT WAITS", key: "clairvoyant_without_waits"), .init("ALL IN TIME", key: "clairvoyant_in_time"),
+    ]
+
+    /// - Parameters:
+    ///   - pricePerHour: what a worker costs in an hour; nil: money is not shown.
+    ///   - showsBounds: whether each row has the bounds of the summary, for scripts, which get no summary.
+    init(
+        _ trace: Trace, _ setting: FleetSetting, _ rule: ScalingRule, pricePerHour: Double?, showsBounds: Bool = false
+    ) {
         self.trace = trace
         self.pricePerHour = pricePerHour
-        table = TextTable(Self.columns + (pricePerHour == nil ? [] : [.init("MONEY", key: "money")]))
+        self.showsBounds = showsBounds
+        table = TextTable(
+            Self.columns + (pricePerHour == nil ? [] : [.init("MONEY", key: "money")])
+                + (showsBounds ? Self.boundColumns : []))
         var setting = setting
         setting.maxWorkers = max(setting.maxWorkers, rule.maxWorkers)
         self.setting = setting
@@ -106,6 +119,7 @@ struct SimulatedContest {
         if let pricePerHour {
             row.append(.number(ScalingRule.money(report.workerSeconds, pricePerHour: pricePerHour), decimals: 2))
         }
+        if showsBounds { row += [.number(bound.zeroWait, decimals: 0), .number(bound.inTime, decimals: 0)] }
         table.append(row)
     }
 }

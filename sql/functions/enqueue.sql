@@ -84,6 +84,11 @@ begin
                 v_terms.payload_bytes_max);
     end if;
     if enqueue.deadline <= greatest(clock_timestamp(), enqueue.run_at) then
+    -- How long it is until then, which workers are told, could not be said.
+    if not isfinite(enqueue.run_at) or not isfinite(enqueue.deadline) then
+        raise exception using errcode = 'SL003', message = 'run_at and deadline must be moments: infinity is none.',
+            hint = 'Leave the argument out for a job that is due at once, or has no deadline.';
+    end if;
         raise exception using errcode = 'SL003', message = 'The deadline must lie in the future, and after run_at.';
     end if;
     if enqueue.max_attempts not between 1 and 100 then

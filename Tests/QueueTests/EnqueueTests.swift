@@ -243,6 +243,25 @@ struct IdempotencyTests {
         #expect(try await corner.claim(try await corner.worker(), 10).map(\.id) == Array(ids))
     }
 
+    @Test func `a key whose job is forgotten meanwhile makes a new job`() async throws {
+        let corner = try await Corner.open()
+        let first = try await corner.enqueue { $0.idempotencyKey = "gone" }
+        // Between the look that finds the key taken and the one that asks by which job.
+        try await corner.connection.execute(
+            script: """
+                create function forget() returns trigger language plpgsql as $$
+                begin
+                    delete from sluice.idempotency i where i.job_id = \(first);
+                    return null;
+                end $$;
+                create trigger forget after insert on sluice.idempotency for each statement execute function forget();
+                """)
+        let second: Int64? = try await corner.connection.value(
+            "select sluice.enqueue('\(corner.model)', '{\"b\":1}', idempotency_key => 'gone')")
+        #expect(second != nil && second != first)
+        #expect(try await corner.claim(try await corner.worker(), 10).map(\.id) == [first, second])
+    }
+
     @Test func `a key whose enqueue is rolled back is free again`() async throws {
         struct Regret: Error {}
         let corner = try await Corner.open()

@@ -73,6 +73,30 @@ struct SubmitTests {
         }
     }
 
+    /// A service manager ends every process of a service, and so does `pkill`; the supervisor tells its workers, too.
+    @Test(.database(migrated: true)) func aWorkerThatIsToldTwiceToEndHarmsNoJob() async throws {
+        try await RunningQueue.with(configuration: #"{"latency_ms": 600000}"#) { queue in
+            let job = try Self.id(try await queue.sluice(["submit", "--model", "echo", "--prompt", "Hello"]))
+            let worker = try await eventually("it runs") { try await queue.queue.status(of: [job]).first?.worker }
+            let workers = "select count(*) from sluice.worker where id = \(worker) and"
+            let process = pid_t(try await queue.count("select pid from sluice.worker where id = \(worker)"))
+            #expect(kill(process, SIGTERM) == 0)
+            try await eventually("it drains") { try await queue.count("\(workers) state = 'draining'") == 1 }
+            #expect(kill(process, SIGTERM) == 0)
+            try await eventually("its end is known") { try await queue.count("\(workers) exit_status = 143") == 1 }
+            try await eventually("the job runs elsewhere") {
+                let other = try await queue.queue.status(of: [job]).first?.worker
+                return other != nil && other != worker
+            }
+            let status = try #require(try await queue.queue.status(of: [job]).first)
+            #expect(status.state == .running && status.attempt == 2 && status.failures == 0 && status.crashes == 0)
+            let outcome = "select string_agg(outcome::text, ' ') from sluice.past_attempt where id = \(job)"
+            #expect(try await queue.text(outcome) == "worker_lost")
+            #expect(try await queue.sluice(["jobs", "cancel", "\(job)"]).status == 0)
+            #expect(try await queue.sluice(["jobs", "wait", "\(job)"]).status == 1)
+        }
+    }
+
     @Test(.database(migrated: true)) func failuresEndWithOneAndCanBeRetried() async throws {
         try await RunningQueue.with { queue in
             let failed = try await queue.sluice(

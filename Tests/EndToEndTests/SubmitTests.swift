@@ -97,6 +97,27 @@ struct SubmitTests {
         }
     }
 
+    /// What the database refuses of one job holds no other up.
+    @Test(.database(migrated: true)) func anAnswerTheDatabaseRefusesFailsItsOwnJobOnly() async throws {
+        try await RunningQueue.with { queue in
+            // Every answer of the third job is refused; the failure that takes its place is not.
+            try await queue.connection.execute(
+                script: """
+                    create function refuse() returns trigger language plpgsql as $$
+                    begin
+                        if new.state = 'succeeded' and new.id = 3 then raise exception 'not this one'; end if;
+                        return new;
+                    end $$;
+                    create trigger refuse before insert on sluice.result for each row execute function refuse();
+                    """)
+            try await queue.enqueue(6)
+            try await queue.expectAnswers(failed: 1)
+            let status = try #require(try await queue.queue.status(of: [3]).first)
+            #expect(status.state == .failed && status.errorClass == .fatal && status.attempt == 1)
+            #expect(status.errorMessage == "PostgreSQL refuses to store the backend's answer (SQLSTATE P0001).")
+        }
+    }
+
     @Test(.database(migrated: true)) func failuresEndWithOneAndCanBeRetried() async throws {
         try await RunningQueue.with { queue in
             let failed = try await queue.sluice(

@@ -118,6 +118,32 @@ struct SubmitTests {
         }
     }
 
+    @Test(.database(migrated: true)) func aWorkerThatLosesItsConnectionWhileItLoadsLives() async throws {
+        try await RunningQueue.with(configuration: #"{"start_ms": 6000}"#) { queue in
+            // Without its connection a worker is dead after half a second.
+            try await queue.connection.execute(
+                script: """
+                    update sluice.setting set value = 0 where name = 'restart_grace_ms';
+                    update sluice.setting set value = 500 where name = 'lock_grace_ms';
+                    """)
+            let lock = """
+                select l.pid from sluice.worker w join pg_locks l on l.locktype = 'advisory' and l.classid = 7021
+                    and l.objsubid = 2 and l.objid = w.id::int::oid and l.granted
+                """
+            let first = try await eventually("it is there") {
+                try await queue.connection.query(Statement("test_lock", lock)).first?.decode(0, as: Int32.self)
+            }
+            #expect(try await queue.count("select count(*) from sluice.worker where ready_at is null") == 1)
+            #expect(try await queue.count("select count(pg_terminate_backend(\(first)))") == 1)
+            try await eventually("it has a new connection") {
+                try await queue.count("select count(*) from (\(lock)) x where pid <> \(first)") == 1
+            }
+            try await queue.enqueue(3)
+            try await queue.expectAnswers()
+            #expect(try await queue.count("select count(*) from sluice.worker") == 1, "it was declared dead")
+        }
+    }
+
     @Test(.database(migrated: true)) func failuresEndWithOneAndCanBeRetried() async throws {
         try await RunningQueue.with { queue in
             let failed = try await queue.sluice(

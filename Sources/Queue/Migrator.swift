@@ -53,7 +53,8 @@ package struct Migrator: Sendable {
             try await run(script: "select pg_advisory_unlock(7023)")
             return plan
         } catch {
-            try await run(script: "rollback; select pg_advisory_unlock_all()")
+            // Why it failed is worth more than that nothing is left to roll back on a connection that was lost.
+            do { try await run(script: "rollback; select pg_advisory_unlock_all()") } catch { connection.close() }
             throw error
         }
     }

@@ -113,6 +113,31 @@ struct SchemaTests {
             union all
             select p.proname::text from pg_proc p
             where p.pronamespace = 'sluice'::regnamespace and obj_description(p.oid, 'pg_proc') is null
+    @Test(.database(migrated: true)) func `a migrator that is cut off says what happened, not that it cannot clean up`()
+        async throws
+    {
+        let (one, two, three) = (try await Corner.connect(), try await Corner.connect(), try await Corner.connect())
+        let process: Int32 = try await one.value("select pg_backend_pid()")
+        let error = try await two.transaction { two async throws in
+            _ = try await two.query(Statement("test_lock", "lock table sluice.schema_version in access exclusive mode"))
+            async let migrated = Migrator(one).migrate()
+            try await eventually("it waits") {
+                try await three.value(
+                    "select count(*) = 1 from pg_stat_activity where pid = \(process) and wait_event_type = 'Lock'",
+                    as: Bool.self)
+            }
+            _ = try await three.value("select pg_terminate_backend(\(process))", as: Bool.self)
+            do {
+                _ = try await migrated
+                return nil as QueueError?
+            } catch let error as QueueError {
+                return error
+            }
+        }
+        let said = String(describing: error)
+        #expect(error?.code == .unavailable && error?.message.contains("schema_version") == true, "\(said)")
+    }
+
             union all
             select t.typname::text from pg_type t
             where t.typnamespace = 'sluice'::regnamespace and t.typtype = 'e' and obj_description(t.oid, 'pg_type') is null

@@ -35,6 +35,7 @@ package enum SQLFiles {
         Migration(
             version: 20, name: "0020_attempts_and_audit", sql: PackageResources._020_attempts_and_audit_sql),
         Migration(version: 21, name: "0021_overtaken", sql: PackageResources._021_overtaken_sql),
+        Migration(version: 22, name: "0022_release", sql: PackageResources._022_release_sql),
     ]
 
     /// The function files, in the order they are applied: each may be applied again at any time.

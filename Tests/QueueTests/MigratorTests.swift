@@ -1,3 +1,4 @@
+import Domain
 import Postgres
 import Queue
 import SQLFiles
@@ -58,6 +59,26 @@ struct MigratorTests {
         #expect(try await Queue(connection).sweep() != "broken")
     }
 
+    @Test(.database(migrated: true)) func `functions of a newer release are kept, those of an older one replaced`()
+        async throws
+    {
+        let connection = try await Corner.connect()
+        let release = Statement("test_release", "select release from sluice.schema_version where version = 0")
+        func found() async throws -> String? { try await connection.query(release).first?.decode(0) }
+        #expect(try await found() == "\(Release.current)")
+        try await connection.execute(
+            script: "update sluice.schema_version set digest = 'other', release = '99.1' where version = 0")
+        let error = try await #require(throws: QueueError.self) { try await Migrator(connection).migrate() }
+        #expect(error.code == .schemaMismatch && error.message.contains("99.1") && error.hint == "Use a newer sluice.")
+        #expect(try await code { try await Migrator(connection).check() } == .schemaMismatch)
+        for older in ["'0.0.9'", "null", "'what is this'"] {
+            try await connection.execute(
+                script: "update sluice.schema_version set digest = 'other', release = \(older) where version = 0")
+            #expect(try await Migrator(connection).migrate().replacesFunctions)
+            #expect(try await found() == "\(Release.current)")
+        }
+    }
+
     @Test(.database(migrated: true)) func `a newer database is refused`() async throws {
         let connection = try await Corner.connect()
         try await connection.execute(
@@ -92,27 +113,6 @@ struct MigratorTests {
         #expect(try await Migrator(two).migrate().migrations == Self.names)
     }
 
-    @Test(.database) func `a read-only database is refused in a clear sentence`() async throws {
-        let connection = try await Corner.connect()
-        try await connection.execute(script: "set default_transaction_read_only = on")
-        let error = try await #require(throws: QueueError.self) { try await Migrator(connection).migrate() }
-        #expect(error.code == .unavailable && error.message == "The database is read-only.")
-        #expect(error.hint?.contains("target_session_attrs") == true)
-    }
-}
-
-@Suite(.database(migrated: true))
-struct SchemaTests {
-    @Test func `every table, view, function and type says what it is for`() async throws {
-        let connection = try await Corner.connect()
-        let silent: [String] = try await connection.values(
-            """
-            select c.relname::text from pg_class c
-            where c.relnamespace = 'sluice'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
-                and obj_description(c.oid, 'pg_class') is null
-            union all
-            select p.proname::text from pg_proc p
-            where p.pronamespace = 'sluice'::regnamespace and obj_description(p.oid, 'pg_proc') is null
     @Test(.database(migrated: true)) func `a migrator that is cut off says what happened, not that it cannot clean up`()
         async throws
     {
@@ -138,6 +138,27 @@ struct SchemaTests {
         #expect(error?.code == .unavailable && error?.message.contains("schema_version") == true, "\(said)")
     }
 
+    @Test(.database) func `a read-only database is refused in a clear sentence`() async throws {
+        let connection = try await Corner.connect()
+        try await connection.execute(script: "set default_transaction_read_only = on")
+        let error = try await #require(throws: QueueError.self) { try await Migrator(connection).migrate() }
+        #expect(error.code == .unavailable && error.message == "The database is read-only.")
+        #expect(error.hint?.contains("target_session_attrs") == true)
+    }
+}
+
+@Suite(.database(migrated: true))
+struct SchemaTests {
+    @Test func `every table, view, function and type says what it is for`() async throws {
+        let connection = try await Corner.connect()
+        let silent: [String] = try await connection.values(
+            """
+            select c.relname::text from pg_class c
+            where c.relnamespace = 'sluice'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
+                and obj_description(c.oid, 'pg_class') is null
+            union all
+            select p.proname::text from pg_proc p
+            where p.pronamespace = 'sluice'::regnamespace and obj_description(p.oid, 'pg_proc') is null
             union all
             select t.typname::text from pg_type t
             where t.typnamespace = 'sluice'::regnamespace and t.typtype = 'e' and obj_description(t.oid, 'pg_type') is null

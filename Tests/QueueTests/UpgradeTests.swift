@@ -95,8 +95,8 @@ struct UpgradeTests {
         }
         _ = try await connection.query(applied, Int32(0), "functions", Array("of then".utf8))
         try await connection.execute(
-            script: Self.rows + (version < 20 ? Self.functions + Self.beforeAudit : Self.beforeOvertaken)
-                + (version < 4 ? Self.recordBackend : ""))
+            script: Self.rows + (version < 20 ? Self.functions + Self.beforeAudit : "")
+                + (version == 20 ? Self.beforeOvertaken : "") + (version < 4 ? Self.recordBackend : ""))
     }
 
     @Test(.database, arguments: versions) func `an older database goes on with its jobs`(version: Int32) async throws {

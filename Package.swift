@@ -331,7 +331,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "BackendHost", "Domain", "Queue"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "BackendHost", "Domain", "Postgres", "Queue"]),
         .testTarget(
             name: "BatchLoadingTests",
             dependencies: [

@@ -28,10 +28,12 @@ command -v psql >/dev/null || missing+=(postgresql-client)
 # What the articles tell people to type, which a test does.
 command -v curl >/dev/null || missing+=(curl)
 command -v jq >/dev/null || missing+=(jq)
-# To build libllama with; nothing else needs them.
+# For the clients the gateway is tried with, the schemas Kubernetes files are checked against, and the tools libllama is built
+# with.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+# To build libllama with; nothing else needs it.
 if [ -z "${SLUICE_WITHOUT_LLAMA:-}" ]; then
     command -v g++ >/dev/null || missing+=(g++)
-    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -35,8 +35,9 @@ package enum SQLFiles {
         Migration(
             version: 20, name: "0020_attempts_and_audit", sql: PackageResources._020_attempts_and_audit_sql),
         Migration(version: 21, name: "0021_overtaken", sql: PackageResources._021_overtaken_sql),
-        Migration(version: 22, name: "0022_spill_over", sql: PackageResources._022_spill_over_sql),
+        Migration(version: 22, name: "0022_release", sql: PackageResources._022_release_sql),
         Migration(version: 23, name: "0023_stalled", sql: PackageResources._023_stalled_sql),
+        Migration(version: 24, name: "0024_spill_over", sql: PackageResources._024_spill_over_sql),
         Migration(
             version: 25, name: "0025_scaling_takeover", sql: PackageResources._025_scaling_takeover_sql),
     ]

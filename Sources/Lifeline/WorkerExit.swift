@@ -22,6 +22,13 @@ package enum WorkerExit: Int32, Sendable, CaseIterable {
     case orphaned = 85
     /// It came close to the memory it may use, and drained so that another takes its place.
     case memoryDrained = 86
+    /// Told twice to end, the last time by SIGHUP: 128 and the signal's number, as a shell says it.
+    case hungUp = 129
+    /// Told twice to end, the last time by SIGINT.
+    case interrupted = 130
+    /// Told twice to end, the last time by SIGTERM: a service manager may tell every process of a service, and the supervisor
+    /// its workers.
+    case terminated = 143
 
     /// Whether the jobs that had started are to blame.
     package var chargesJobs: Bool { self == .hung || self == .memoryLimit }

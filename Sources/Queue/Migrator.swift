@@ -1,5 +1,6 @@
 package import Postgres
 internal import Crypto
+internal import Domain
 internal import SQLFiles
 
 /// Brings a database to the schema of this program.
@@ -23,12 +24,16 @@ package struct Migrator: Sendable {
 
     private struct Applied {
         var digests: [Int32: String] = [:]
+        /// Whose functions these are, if it was said.
+        var release: Release?
         var version: Int32 { digests.keys.max() ?? 0 }
     }
 
     private static let probe = Statement(
         "schema_probe", "select to_regclass('sluice.schema_version') is not null")
-    private static let applied = Statement("schema_version", "select version, digest from sluice.schema_version")
+    // As JSON: older databases have no such column.
+    private static let applied = Statement(
+        "schema_version", "select version, digest, to_jsonb(v) ->> 'release' from sluice.schema_version v")
     private static let oldestServer = 150_000
 
     private let connection: Connection
@@ -53,7 +58,8 @@ package struct Migrator: Sendable {
             try await run(script: "select pg_advisory_unlock(7023)")
             return plan
         } catch {
-            try await run(script: "rollback; select pg_advisory_unlock_all()")
+            // Why it failed is worth more than that nothing is left to roll back on a connection that was lost.
+            do { try await run(script: "rollback; select pg_advisory_unlock_all()") } catch { connection.close() }
             throw error
         }
     }
@@ -90,10 +96,17 @@ package struct Migrator: Sendable {
                     hint: "A released migration never changes: use the sluice that made this database.")
             }
         }
+        let replacesFunctions = applied.digests[0] != Self.functionsDigest
+        if replacesFunctions, let release = applied.release, release > Release.current {
+            throw QueueError(
+                .schemaMismatch,
+                "The functions of the database are of sluice \(release), newer than this program, \(Release.current).",
+                hint: "Use a newer sluice.")
+        }
         return Plan(
             from: applied.version, to: newest,
             migrations: SQLFiles.migrations.filter { applied.digests[$0.version] == nil }.map(\.name),
-            replacesFunctions: applied.digests[0] != Self.functionsDigest)
+            replacesFunctions: replacesFunctions)
     }
 
     private func readApplied() async throws(QueueError) -> Applied {
@@ -103,7 +116,9 @@ package struct Migrator: Sendable {
             }
             var found = Applied()
             for row in try await connection.query(Self.applied) {
-                found.digests[try row.decode(0)] = try row.decode(1, as: String.self)
+                let version: Int32 = try row.decode(0)
+                found.digests[version] = try row.decode(1, as: String.self)
+                if version == 0 { found.release = try row.decode(2, as: String?.self).flatMap { Release($0) } }
             }
             return found
         } catch {
@@ -125,9 +140,10 @@ package struct Migrator: Sendable {
         for function in SQLFiles.functions { script += String(decoding: function.sql, as: UTF8.self) + "\n" }
         script += """
             select sluice.ensure_partitions();
-            insert into sluice.schema_version (version, name, digest)
-            values (0, 'functions', '\(Self.functionsDigest)')
-            on conflict (version) do update set digest = excluded.digest, applied_at = now();
+            insert into sluice.schema_version (version, name, digest, release)
+            values (0, 'functions', '\(Self.functionsDigest)', '\(Release.current)')
+            on conflict (version) do update
+            set digest = excluded.digest, release = excluded.release, applied_at = now();
             commit;
             """
         return script

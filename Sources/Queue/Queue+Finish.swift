@@ -5,6 +5,11 @@ internal import Postgres
 package struct RefusedAttempt: Sendable, Hashable {
     package var job: Int64
     package var attempt: Int16
+
+    package init(job: Int64, attempt: Int16) {
+        self.job = job
+        self.attempt = attempt
+    }
 }
 
 extension Queue {

@@ -86,10 +86,11 @@ package struct Maintenance: Service {
                 }
             }
             group.addTask {
+                var pace = SweepPace()
                 await repeating("Sweeping rings") {
                     let did = try await queue.sweep()
                     if !did.isEmpty { logger.debug("Rings were swept.", metadata: [LogKey.reason: "\(did)"]) }
-                    return .milliseconds(200)
+                    return pace.swept(did)
                 }
             }
             group.addTask {

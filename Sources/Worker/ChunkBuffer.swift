@@ -46,6 +46,9 @@ struct ChunkBuffer {
         return waiting.count == 1
     }
 
+    /// The attempt goes on as another, whose readers have not had its beginning: they are to have the result only.
+    mutating func cut(_ job: Int64) { streams[job]?.isCut = true }
+
     /// The attempt is over; its last pieces may still wait.
     mutating func ended(_ job: Int64) { streams[job] = nil }
 

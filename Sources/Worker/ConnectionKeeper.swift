@@ -3,6 +3,18 @@ import Lifeline
 import Logging
 import Postgres
 import Queue
+import Synchronization
+
+/// Who is to hear of the connection: the loop, once the backend is loaded, which may take minutes.
+final class Audience: Sendable {
+    private let state = Mutex<WorkLoop?>(nil)
+
+    /// The loop; nil while the backend is loading and nothing is held.
+    var loop: WorkLoop? { state.withLock { $0 } }
+
+    /// The backend is loaded.
+    func enter(_ loop: WorkLoop) { state.withLock { $0 = loop } }
+}
 
 /// Makes the worker's connection, and makes it again when it is lost.
 struct ConnectionKeeper: Sendable {
@@ -42,7 +54,7 @@ struct ConnectionKeeper: Sendable {
     ///
     /// - Throws: `WorkerEnd` when the worker was declared dead meanwhile.
     func keep(
-        _ first: Connection, _ link: DatabaseLink, _ registration: WorkerRegistration, loop: WorkLoop
+        _ first: Connection, _ link: DatabaseLink, _ registration: WorkerRegistration, _ audience: Audience
     ) async throws {
         var connection = first
         while true {
@@ -50,7 +62,7 @@ struct ConnectionKeeper: Sendable {
             try await withThrowingTaskGroup { group in
                 group.addTask {
                     for await notification in current.notifications {
-                        loop.notified(isOfWork: notification.channel.hasPrefix("sluice_model_"))
+                        audience.loop?.notified(isOfWork: notification.channel.hasPrefix("sluice_model_"))
                     }
                 }
                 let cause = await current.waitUntilClosed()
@@ -61,21 +73,21 @@ struct ConnectionKeeper: Sendable {
                     "The connection to the database was lost.",
                     metadata: ["error": "\(cause.map { "\($0)" } ?? "closed")"])
             }
-            connection = try await reconnect(registration, loop)
+            connection = try await reconnect(registration, audience)
             link.restored(connection)
-            loop.reconnected()
+            audience.loop?.reconnected()
             logger.notice("The connection to the database is back.")
         }
     }
 
-    private func reconnect(_ registration: WorkerRegistration, _ loop: WorkLoop) async throws -> Connection {
+    private func reconnect(_ registration: WorkerRegistration, _ audience: Audience) async throws -> Connection {
         var backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(3))
         var random = SystemRandomNumberGenerator()
         while true {
             do {
                 let connection = try await Connection.connect(settings.database, logger: logger)
                 let isAlive = try await Queue(connection).workerReconnected(
-                    registration.worker, direct: isDirect, held: loop.heldJobs)
+                    registration.worker, direct: isDirect, held: audience.loop?.heldJobs ?? [])
                 guard isAlive else {
                     throw WorkerEnd(.declaredDead, "The worker was declared dead while it had no connection.")
                 }

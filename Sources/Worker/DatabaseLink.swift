@@ -28,6 +28,9 @@ final class DatabaseLink: StatementRunner {
         }
     }
 
+    /// Whether no connection will be made any more.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     /// Calls go to `connection` from now on.
     func restored(_ connection: Connection) {
         let waiters = state.withLock { state in
@@ -60,6 +63,20 @@ final class DatabaseLink: StatementRunner {
             return state.connection
         }
         connection?.close()
+    }
+
+    /// Calls `body` until it has not failed for want of a connection, which is waited for. Whatever it does may happen twice.
+    func persistently<Value: Sendable>(
+        _ body: () async throws(QueueError) -> Value
+    ) async throws(QueueError) -> Value {
+        while true {
+            do {
+                return try await body()
+            } catch {
+                guard error.cause?.code == .connectionLost, !isClosed, !Task.isCancelled else { throw error }
+            }
+            await whenRestored()
+        }
     }
 
     /// Returns when there is a connection, or when the link is closed.

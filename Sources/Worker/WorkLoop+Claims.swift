@@ -64,17 +64,20 @@ extension WorkLoop {
                 waiting: waiting ? settings.pollInterval * 2 : .zero)
             let returned = now
             await learnTenants(of: claim.jobs)
-            state.withLock { state in
+            let renumbered = state.withLock { state in
                 state.floors.claimReturned(
                     range, keys: claim.largestKeys, reachedEnd: claim.jobs.count < limit && claim.rest == nil,
                     emptyFloors: claim.emptyFloors,
                     share: claim.share, began: began, now: returned)
-                state.machine.claimReturned(claim.jobs, asked: limit, latency: returned - began, at: returned)
+                let renumbered = state.machine.claimReturned(
+                    claim.jobs, asked: limit, latency: returned - began, at: returned)
                 if state.machine.phase == .draining {
                     // It was told to drain while the claim was under way.
                     giveBack(state.machine.drainRequested(), &state)
                 }
+                return renumbered
             }
+            if !renumbered.isEmpty { chunks.withLock { for job in renumbered { $0.cut(job) } } }
             wakeLanes(claim.jobs.count)
             endSignal.raise()
             return (claim.jobs.count, claim.rest)

@@ -17,7 +17,7 @@ extension Worker {
     /// The database is told either way, since `sluice backends list` shows it.
     /// - Throws: `WorkerEnd` when the backend is refused.
     @concurrent func loadBackend(
-        _ registration: WorkerRegistration, _ queue: Queue
+        _ registration: WorkerRegistration, _ queue: Queue, _ link: DatabaseLink
     ) async throws -> BackendInstance {
         var found: BackendFile?
         let refusal: Refusal
@@ -31,10 +31,16 @@ extension Worker {
             } else {
                 let backend = try Backend.load(file)
                 let record = BackendRecord(backend, host: settings.host)
-                if try await queue.recordBackend(registration.backend, record) == file.sha256 {
+                let accepted = try await link.persistently { () async throws(QueueError) in
+                    try await queue.recordBackend(registration.backend, record)
+                }
+                if accepted == file.sha256 {
                     let slots = min(Int(registration.slots), backend.descriptor.maximumConcurrency)
                     let instance = try backend.makeInstance(configuration: registration.configuration, slots: slots)
-                    try await queue.backendLoaded(worker: registration.worker)
+                    // What took minutes to load is not thrown away for a connection that was just lost.
+                    try await link.persistently { () async throws(QueueError) in
+                        try await queue.backendLoaded(worker: registration.worker)
+                    }
                     return instance
                 }
                 refusal = Self.notRecorded(registration, file)

@@ -46,19 +46,28 @@ package final class Worker: Service {
         let queue = Queue(link)
         link.restored(connection)
 
-        try await withThrowingTaskGroup { group in
+        let audience = Audience()
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                // Whoever waits for a connection is not to wait for one that nobody makes any more.
+                defer { link.close() }
+                try await keeper.keep(connection, link, registration, audience)
+                return false
+            }
             let loop: WorkLoop
             do {
-                // Loading may take long (a model of gigabytes): the lease is renewed meanwhile.
+                // Loading may take long (a model of gigabytes): the lease is renewed meanwhile, over a new connection when
+                // one is lost.
                 let beating = Mutex(true)
                 async let beats: Void = keepAlive(queue, registration, while: { beating.withLock { $0 } })
                 defer { beating.withLock { $0 = false } }
                 let board = try slotBoard(registration)
                 board?.registered(worker: registration.worker)
-                let instance = try await loadBackend(registration, queue)
+                let instance = try await loadBackend(registration, queue, link)
                 loop = WorkLoop(
                     settings: settings, registration: registration, queue: queue, link: link, instance: instance,
                     board: board, logger: logger)
+                audience.enter(loop)
                 beating.withLock { $0 = false }
                 await beats
             } catch {
@@ -68,10 +77,6 @@ package final class Worker: Service {
             group.addTask {
                 await self.drain.wait()
                 if !Task.isCancelled { loop.drainRequested() }
-                return false
-            }
-            group.addTask {
-                try await keeper.keep(connection, link, registration, loop: loop)
                 return false
             }
             group.addTask {
@@ -105,11 +110,11 @@ package final class Worker: Service {
         while isWanted() && !Task.isCancelled {
             do {
                 _ = try await queue.heartbeat(worker: registration.worker, inFlight: [])
-                try await Task.sleep(for: min(settings.heartbeat, .milliseconds(200)))
             } catch {
+                // The connection's keeper sees to it.
                 logger.debug("A heartbeat failed while the backend was loading.", metadata: ["error": "\(error)"])
-                return
             }
+            do { try await Task.sleep(for: min(settings.heartbeat, .milliseconds(200))) } catch { return }
         }
     }
 

@@ -59,6 +59,8 @@ package struct WorkerMachine: Sendable {
         var stoppedAt: Duration?
         var reason: StopReason?
         var isFinishing = false
+        /// Whether the same attempt was leased here again while its end was on its way.
+        var isLeasedAgain = false
     }
 
     /// What the worker is up to.
@@ -137,7 +139,8 @@ package struct WorkerMachine: Sendable {
                 buffer.removeAll(keepingCapacity: true)
                 bufferHead = 0
             }
-            guard var entry = held[id], !entry.isFinishing else { continue }
+            // One that was given back and came again stands here twice.
+            guard var entry = held[id], !entry.isFinishing, entry.startedAt == nil else { continue }
             entry.startedAt = now
             held[id] = entry
             running += 1
@@ -154,12 +157,15 @@ package struct WorkerMachine: Sendable {
 
     // MARK: What happened
 
-    /// A claim returned `jobs`, after it was sent `asked` and took `latency`.
-    package mutating func claimReturned(_ jobs: [ClaimedJob], asked: Int, latency: Duration, at now: Duration) {
+    /// A claim returned `jobs`, after it was sent `asked` and took `latency`. Returns those that run here already and end as
+    /// another attempt now than the one they were started as.
+    package mutating func claimReturned(
+        _ jobs: [ClaimedJob], asked: Int, latency: Duration, at now: Duration
+    ) -> [Int64] {
         isClaiming = false
         lastClaimWasShort = jobs.count < asked
         pace.claimReturned(jobs: jobs.count, asked: asked, latency: latency)
-        for job in jobs { hold(job, at: now) }
+        return jobs.filter { hold($0, at: now) }.map(\.id)
     }
 
     /// The claim failed; what it may have leased is given back when the connection is taken up again.
@@ -168,12 +174,34 @@ package struct WorkerMachine: Sendable {
     /// A suspect was claimed, or none was left.
     package mutating func suspectClaimed(_ job: ClaimedJob?, at now: Duration) {
         isClaiming = false
-        if let job { hold(job, at: now) } else if phase == .alone { phase = .running }
+        // Claimed into an empty worker: nothing of it is here.
+        if let job { _ = hold(job, at: now) } else if phase == .alone { phase = .running }
     }
 
-    private mutating func hold(_ job: ClaimedJob, at now: Duration) {
-        held[job.id] = Held(job: job, deadlineAt: job.deadlineMilliseconds.map { now + .milliseconds($0) })
-        buffer.append(job.id)
+    /// Takes in a lease. Returns whether its job runs already and changes the number of its attempt.
+    ///
+    /// Leases do not wait for the disk, so a database that crashed may have forgotten one whose job is still here, and lease
+    /// it to this worker again. That job is not started a second time. While it runs or waits it takes the new lease over:
+    /// its one end is then the end of the lease there is. Given back instead, the new lease could be confused with the
+    /// old one, which had the same number, and the work done so far would be for nothing. When it has ended already, that
+    /// end is the new lease's, too, if it is the same attempt; which of the two the database saw, its answer tells.
+    private mutating func hold(_ job: ClaimedJob, at now: Duration) -> Bool {
+        let deadlineAt = job.deadlineMilliseconds.map { now + .milliseconds($0) }
+        switch held[job.id] {
+        case var entry? where !entry.isFinishing:
+            let changes = entry.startedAt != nil && entry.job.attempt != job.attempt
+            entry.job = job
+            // What bounds the time of an attempt counts from when it was started.
+            if entry.startedAt == nil { entry.deadlineAt = deadlineAt }
+            held[job.id] = entry
+            return changes
+        case let entry? where entry.job.attempt == job.attempt:
+            held[job.id]?.isLeasedAgain = true
+        default:
+            held[job.id] = Held(job: job, deadlineAt: deadlineAt)
+            buffer.append(job.id)
+        }
+        return false
     }
 
     /// The backend ended a job. Returns why it had been told to stop, if it had; nil if the job is not this worker's any more.
@@ -188,11 +216,23 @@ package struct WorkerMachine: Sendable {
         return (entry.job, entry.reason)
     }
 
-    /// The database took the ends of `jobs`, or refused them: either way they are not held any more.
-    package mutating func finished(_ jobs: [Int64]) {
-        // One that was given back may have been claimed again already, and that attempt has not ended.
-        for job in jobs where held[job]?.isFinishing == true { held[job] = nil }
+    /// The database took `ends`, or refused them: either way they are not held any more. Returns those to send once more,
+    /// because the refusal may have been of a lease before the one there is now.
+    package mutating func finished(_ ends: [AttemptResult], refused: [RefusedAttempt]) -> [AttemptResult] {
+        let refused = Set(refused)
+        var again: [AttemptResult] = []
+        for end in ends {
+            // One that was given back may have been claimed again already, and that attempt has not ended.
+            guard let entry = held[end.job], entry.isFinishing, entry.job.attempt == end.attempt else { continue }
+            if entry.isLeasedAgain && refused.contains(RefusedAttempt(job: end.job, attempt: end.attempt)) {
+                held[end.job]?.isLeasedAgain = false
+                again.append(end)
+            } else {
+                held[end.job] = nil
+            }
+        }
         if phase == .gathering && held.isEmpty { phase = .alone }
+        return again
     }
 
     /// The database said what this worker should do. Returns the running jobs to stop, and buffered ones to give back.

@@ -73,6 +73,77 @@ struct SubmitTests {
         }
     }
 
+    /// A service manager ends every process of a service, and so does `pkill`; the supervisor tells its workers, too.
+    @Test(.database(migrated: true)) func aWorkerThatIsToldTwiceToEndHarmsNoJob() async throws {
+        try await RunningQueue.with(configuration: #"{"latency_ms": 600000}"#) { queue in
+            let job = try Self.id(try await queue.sluice(["submit", "--model", "echo", "--prompt", "Hello"]))
+            let worker = try await eventually("it runs") { try await queue.queue.status(of: [job]).first?.worker }
+            let workers = "select count(*) from sluice.worker where id = \(worker) and"
+            let process = pid_t(try await queue.count("select pid from sluice.worker where id = \(worker)"))
+            #expect(kill(process, SIGTERM) == 0)
+            try await eventually("it drains") { try await queue.count("\(workers) state = 'draining'") == 1 }
+            #expect(kill(process, SIGTERM) == 0)
+            try await eventually("its end is known") { try await queue.count("\(workers) exit_status = 143") == 1 }
+            try await eventually("the job runs elsewhere") {
+                let other = try await queue.queue.status(of: [job]).first?.worker
+                return other != nil && other != worker
+            }
+            let status = try #require(try await queue.queue.status(of: [job]).first)
+            #expect(status.state == .running && status.attempt == 2 && status.failures == 0 && status.crashes == 0)
+            let outcome = "select string_agg(outcome::text, ' ') from sluice.past_attempt where id = \(job)"
+            #expect(try await queue.text(outcome) == "worker_lost")
+            #expect(try await queue.sluice(["jobs", "cancel", "\(job)"]).status == 0)
+            #expect(try await queue.sluice(["jobs", "wait", "\(job)"]).status == 1)
+        }
+    }
+
+    /// What the database refuses of one job holds no other up.
+    @Test(.database(migrated: true)) func anAnswerTheDatabaseRefusesFailsItsOwnJobOnly() async throws {
+        try await RunningQueue.with { queue in
+            // Every answer of the third job is refused; the failure that takes its place is not.
+            try await queue.connection.execute(
+                script: """
+                    create function refuse() returns trigger language plpgsql as $$
+                    begin
+                        if new.state = 'succeeded' and new.id = 3 then raise exception 'not this one'; end if;
+                        return new;
+                    end $$;
+                    create trigger refuse before insert on sluice.result for each row execute function refuse();
+                    """)
+            try await queue.enqueue(6)
+            try await queue.expectAnswers(failed: 1)
+            let status = try #require(try await queue.queue.status(of: [3]).first)
+            #expect(status.state == .failed && status.errorClass == .fatal && status.attempt == 1)
+            #expect(status.errorMessage == "PostgreSQL refuses to store the backend's answer (SQLSTATE P0001).")
+        }
+    }
+
+    @Test(.database(migrated: true)) func aWorkerThatLosesItsConnectionWhileItLoadsLives() async throws {
+        try await RunningQueue.with(configuration: #"{"start_ms": 6000}"#) { queue in
+            // Without its connection a worker is dead after half a second.
+            try await queue.connection.execute(
+                script: """
+                    update sluice.setting set value = 0 where name = 'restart_grace_ms';
+                    update sluice.setting set value = 500 where name = 'lock_grace_ms';
+                    """)
+            let lock = """
+                select l.pid from sluice.worker w join pg_locks l on l.locktype = 'advisory' and l.classid = 7021
+                    and l.objsubid = 2 and l.objid = w.id::int::oid and l.granted
+                """
+            let first = try await eventually("it is there") {
+                try await queue.connection.query(Statement("test_lock", lock)).first?.decode(0, as: Int32.self)
+            }
+            #expect(try await queue.count("select count(*) from sluice.worker where ready_at is null") == 1)
+            #expect(try await queue.count("select count(pg_terminate_backend(\(first)))") == 1)
+            try await eventually("it has a new connection") {
+                try await queue.count("select count(*) from (\(lock)) x where pid <> \(first)") == 1
+            }
+            try await queue.enqueue(3)
+            try await queue.expectAnswers()
+            #expect(try await queue.count("select count(*) from sluice.worker") == 1, "it was declared dead")
+        }
+    }
+
     @Test(.database(migrated: true)) func failuresEndWithOneAndCanBeRetried() async throws {
         try await RunningQueue.with { queue in
             let failed = try await queue.sluice(

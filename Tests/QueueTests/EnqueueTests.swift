@@ -81,6 +81,8 @@ struct EnqueueTests {
         "payload => '{}', max_attempts => 100000", "payload => '{}', idempotency_key => ''",
         "payload => '{}', idempotency_key => repeat('x', 257)", "payload => '{}', affinity => repeat('x', 513)",
         "payload => '{}', kind => null",
+        "payload => '{}', run_at => 'infinity'", "payload => '{}', run_at => '-infinity'",
+        "payload => '{}', deadline => 'infinity'", "payload => '{}', deadline => '-infinity'",
     ])
     func `a bad argument is refused in a sentence`(arguments: String) async throws {
         let corner = try await Corner.open()
@@ -141,6 +143,25 @@ struct EnqueueTests {
         let job = try await corner.claimOne(try await corner.worker())
         let left = try #require(job.deadlineMilliseconds)
         #expect((3_500_000...3_600_000).contains(left) && job.queuedMilliseconds >= 0)
+    }
+
+    /// Programs before this one took infinities.
+    @Test func `a time that is none holds up no queue`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        let ids = try await corner.enqueue(3)
+        let model = try await corner.modelID
+        try await corner.connection.execute(
+            script: "update sluice.job set run_at = '-infinity', deadline_at = 'infinity' where model_id = \(model)")
+        #expect(try await corner.queue.overview().contains { $0.model == corner.model })
+        let jobs = try await corner.claim(worker, 3)
+        #expect(jobs.map(\.id) == ids)
+        #expect(jobs.allSatisfy { $0.deadlineMilliseconds == nil && $0.queuedMilliseconds >= 0 })
+        try await corner.finish(worker, jobs[0], .succeeded)
+        #expect(try await corner.queue.results(of: [ids[0]]).first?.state == .succeeded)
+        _ = try await corner.queue.workerEnded(worker, orderly: false, cause: "SIGSEGV", started: [ids[1]])
+        let suspect = try #require(try await corner.queue.claimSuspect(worker: try await corner.worker()))
+        #expect(suspect.id == ids[1] && suspect.deadlineMilliseconds == nil && suspect.queuedMilliseconds >= 0)
     }
 
     @Test func `jobs of one affinity share a bucket, others are spread`() async throws {
@@ -220,6 +241,25 @@ struct IdempotencyTests {
         }
         #expect(ids.count == 1)
         #expect(try await corner.claim(try await corner.worker(), 10).map(\.id) == Array(ids))
+    }
+
+    @Test func `a key whose job is forgotten meanwhile makes a new job`() async throws {
+        let corner = try await Corner.open()
+        let first = try await corner.enqueue { $0.idempotencyKey = "gone" }
+        // Between the look that finds the key taken and the one that asks by which job.
+        try await corner.connection.execute(
+            script: """
+                create function forget() returns trigger language plpgsql as $$
+                begin
+                    delete from sluice.idempotency i where i.job_id = \(first);
+                    return null;
+                end $$;
+                create trigger forget after insert on sluice.idempotency for each statement execute function forget();
+                """)
+        let second: Int64? = try await corner.connection.value(
+            "select sluice.enqueue('\(corner.model)', '{\"b\":1}', idempotency_key => 'gone')")
+        #expect(second != nil && second != first)
+        #expect(try await corner.claim(try await corner.worker(), 10).map(\.id) == [first, second])
     }
 
     @Test func `a key whose enqueue is rolled back is free again`() async throws {

@@ -79,6 +79,63 @@ struct MaintenanceTests {
         #expect(try await corner.violations() == [])
     }
 
+    @Test(.database(migrated: true)) func `a forgotten job leaves no deadline behind`() async throws {
+        let corner = try await Corner.open()
+        let id: Int64 = try await corner.connection.value(
+            "select sluice.enqueue('\(corner.model)', '{}', deadline => now() + interval '1 h')")
+        _ = try await corner.queue.cancel(id)
+        try await corner.queue.forget(id)
+        #expect(try await corner.connection.value("select count(*) from sluice.deadline", as: Int64.self) == 0)
+    }
+
+    @Test(.database(migrated: true)) func `no job keeps the others from their deadlines`() async throws {
+        let (corner, holder) = (try await Corner.open(), try await Corner.connect())
+        var ids: [Int64] = []
+        for _ in 0..<4 {
+            ids.append(
+                try await corner.connection.value(
+                    "select sluice.enqueue('\(corner.model)', '{}', deadline => now() + interval '1 h')"))
+        }
+        let (gone, lost, held, fine) = (ids[0], ids[1], ids[2], ids[3])
+        // One without a job, one that is nowhere to be found, one that somebody's transaction holds.
+        try await corner.connection.execute(
+            script: """
+                set lock_timeout = '200ms'; set client_min_messages = error;
+                delete from sluice.ready where id in (\(gone), \(lost));
+                delete from sluice.job where id = \(gone);
+                update sluice.deadline set deadline_at = now() - interval '1 s' * (10 - id % 10);
+                """)
+        try await holder.transaction { holder async throws in
+            _ = try await holder.values("select id from sluice.ready where id = \(held) for update", as: Int64.self)
+            #expect(try await corner.queue.expire() == 1)
+            #expect(try await corner.connection.value("show lock_timeout", as: String.self) == "200ms")
+        }
+        #expect(try await corner.state(fine) == .expired)
+        #expect(try await corner.state(held) == .queued)
+        // They have their turn again, later.
+        #expect(try await corner.queue.expire() == 0)
+        let waiting: [Int64] = try await corner.connection.values(
+            "select id from sluice.deadline where deadline_at > now() order by id")
+        #expect(waiting == [lost, held])
+        try await corner.connection.execute(
+            script: "update sluice.deadline set deadline_at = now() - interval '1 s' where id = \(held)")
+        #expect(try await corner.queue.expire() == 1)
+        #expect(try await corner.state(held) == .expired)
+    }
+
+    @Test(.database(migrated: true)) func `a job that is never due keeps no other from being queued`() async throws {
+        let corner = try await Corner.open()
+        for _ in 0..<2 {
+            try await corner.enqueue { $0.runAt = Timestamp(unixSeconds: 4e9) }
+        }
+        try await corner.connection.execute(
+            script: """
+                update sluice.scheduled set due_at = case when id % 2 = 0 then now() - interval '1 s' else 'infinity' end;
+                """)
+        let found = try await corner.queue.promote(from: nil)
+        #expect(found.promoted == 1 && found.next == nil)
+    }
+
     @Test(.database(migrated: true)) func `partitions are there ahead of need`() async throws {
         let corner = try await Corner.open()
         #expect(try await corner.queue.ensurePartitions() == 0)

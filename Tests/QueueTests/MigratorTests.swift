@@ -1,3 +1,4 @@
+import Domain
 import Postgres
 import Queue
 import SQLFiles
@@ -58,6 +59,26 @@ struct MigratorTests {
         #expect(try await Queue(connection).sweep() != "broken")
     }
 
+    @Test(.database(migrated: true)) func `functions of a newer release are kept, those of an older one replaced`()
+        async throws
+    {
+        let connection = try await Corner.connect()
+        let release = Statement("test_release", "select release from sluice.schema_version where version = 0")
+        func found() async throws -> String? { try await connection.query(release).first?.decode(0) }
+        #expect(try await found() == "\(Release.current)")
+        try await connection.execute(
+            script: "update sluice.schema_version set digest = 'other', release = '99.1' where version = 0")
+        let error = try await #require(throws: QueueError.self) { try await Migrator(connection).migrate() }
+        #expect(error.code == .schemaMismatch && error.message.contains("99.1") && error.hint == "Use a newer sluice.")
+        #expect(try await code { try await Migrator(connection).check() } == .schemaMismatch)
+        for older in ["'0.0.9'", "null", "'what is this'"] {
+            try await connection.execute(
+                script: "update sluice.schema_version set digest = 'other', release = \(older) where version = 0")
+            #expect(try await Migrator(connection).migrate().replacesFunctions)
+            #expect(try await found() == "\(Release.current)")
+        }
+    }
+
     @Test(.database(migrated: true)) func `a newer database is refused`() async throws {
         let connection = try await Corner.connect()
         try await connection.execute(
@@ -90,6 +111,31 @@ struct MigratorTests {
         #expect(try await one.value("select to_regclass('sluice.job') is null"))
         try await one.execute(script: "drop schema sluice")
         #expect(try await Migrator(two).migrate().migrations == Self.names)
+    }
+
+    @Test(.database(migrated: true)) func `a migrator that is cut off says what happened, not that it cannot clean up`()
+        async throws
+    {
+        let (one, two, three) = (try await Corner.connect(), try await Corner.connect(), try await Corner.connect())
+        let process: Int32 = try await one.value("select pg_backend_pid()")
+        let error = try await two.transaction { two async throws in
+            _ = try await two.query(Statement("test_lock", "lock table sluice.schema_version in access exclusive mode"))
+            async let migrated = Migrator(one).migrate()
+            try await eventually("it waits") {
+                try await three.value(
+                    "select count(*) = 1 from pg_stat_activity where pid = \(process) and wait_event_type = 'Lock'",
+                    as: Bool.self)
+            }
+            _ = try await three.value("select pg_terminate_backend(\(process))", as: Bool.self)
+            do {
+                _ = try await migrated
+                return nil as QueueError?
+            } catch let error as QueueError {
+                return error
+            }
+        }
+        let said = String(describing: error)
+        #expect(error?.code == .unavailable && error?.message.contains("schema_version") == true, "\(said)")
     }
 
     @Test(.database) func `a read-only database is refused in a clear sentence`() async throws {

@@ -299,7 +299,7 @@ import Testing
             why: nil)
         let epoch = try await corner.queue.leadFleet(as: "one")
         let idle = try await look(corner, epoch, after: nil)
-        for _ in 0..<3 { try await corner.enqueue { $0.runAt = .infinity } }
+        for _ in 0..<3 { try await corner.enqueue { $0.runAt = Timestamp(unixSeconds: 4e9) } }
         try await corner.enqueue(1)
         let later = try await look(corner, epoch, after: idle)
         #expect(later.arrivals == 1 && later.waitingCounts.reduce(0, +) == 1, "three are for later: \(later)")

@@ -18,6 +18,13 @@ struct WorkerEndingTests {
         #expect(ending.cause.hasPrefix("exited: \(exit)"))
     }
 
+    @Test(arguments: [SIGHUP, SIGINT, SIGTERM])
+    func `to be told twice is an end from outside, which charges nobody`(signal: Int32) {
+        let ending = WorkerEnding(.exited(128 + signal), lastMessage: "The worker drains.")
+        #expect(!ending.chargesJobs && !ending.isOrderly && !ending.isConfigurationFault)
+        #expect(WorkerExit(rawValue: 128 + signal) != nil && ending.cause.hasSuffix(": The worker drains."))
+    }
+
     @Test func `whoever ends the process with a status of its own is to blame`() {
         let ending = WorkerEnding(.exited(3), lastMessage: "no such thing")
         #expect(ending.cause == "exited with status 3: no such thing")

@@ -35,6 +35,18 @@ struct ChunkBufferTests {
         #expect(taken(from: &buffer)[0].place == ChunkPlace(attempt: 1, sequence: 2))
     }
 
+    @Test func `of an attempt that goes on as another no more is sent`() {
+        var buffer = ChunkBuffer()
+        buffer.began(7, attempt: 1)
+        #expect(arrives(7, "a", in: &buffer))
+        buffer.cut(7)
+        #expect(!arrives(7, "b", in: &buffer))
+        #expect(taken(from: &buffer).count == 1)
+        // The next attempt begins anew.
+        buffer.began(7, attempt: 3)
+        #expect(arrives(7, "c", in: &buffer))
+    }
+
     @Test func `what comes after the end belongs to nobody`() {
         var buffer = ChunkBuffer()
         buffer.began(7, attempt: 1)

@@ -16,6 +16,13 @@ extension ClaimedJob {
     }
 }
 
+extension AttemptResult {
+    /// The end of an attempt, with its answer.
+    static func ended(_ job: Int64, attempt: Int16 = 1, body: [UInt8]? = nil) -> AttemptResult {
+        AttemptResult(job: job, attempt: attempt, outcome: .succeeded, body: body)
+    }
+}
+
 extension WorkerMachine {
     /// A machine with one-second grace and ten-second attempts.
     static func sample(slots: Int = 2) -> WorkerMachine {
@@ -27,7 +34,12 @@ extension WorkerMachine {
     /// Claims `jobs`, as a full claim would.
     mutating func claim(_ jobs: ClaimedJob..., at now: Duration = .zero) {
         _ = beginClaim()
-        claimReturned(jobs, asked: jobs.count, latency: .milliseconds(1), at: now)
+        _ = claimReturned(jobs, asked: jobs.count, latency: .milliseconds(1), at: now)
+    }
+
+    /// The database took the ends of `jobs`, which were first attempts.
+    mutating func finished(_ jobs: [Int64]) {
+        _ = finished(jobs.map { .ended($0) }, refused: [])
     }
 
     /// What a heartbeat says when nothing is the matter, with `changes`.

@@ -27,7 +27,7 @@ struct WorkerMachineTests {
     @Test func `after a short claim it waits to be told`() {
         var machine = WorkerMachine.sample()
         _ = machine.beginClaim()
-        machine.claimReturned([], asked: 2, latency: .zero, at: .zero)
+        _ = machine.claimReturned([], asked: 2, latency: .zero, at: .zero)
         #expect(machine.shouldWait && machine.wantsClaim)
         machine.waitsForWork = true
         #expect(!machine.wantsClaim)
@@ -38,7 +38,7 @@ struct WorkerMachineTests {
     @Test func `with no room after a short claim, a slot that comes free is a reason to look`() {
         var machine = WorkerMachine.sample()
         _ = machine.beginClaim()
-        machine.claimReturned([.sample(1), .sample(2)], asked: 3, latency: .zero, at: .zero)
+        _ = machine.claimReturned([.sample(1), .sample(2)], asked: 3, latency: .zero, at: .zero)
         _ = machine.startNext(at: .zero)
         _ = machine.startNext(at: .zero)
         #expect(machine.shouldWait && !machine.wantsClaim && machine.beginClaim() == nil)
@@ -88,6 +88,66 @@ struct WorkerMachineTests {
         machine.claim(.sample(1, attempt: 2))
         machine.finished([1])
         #expect(machine.heldJobs == [1] && machine.startNext(at: .zero)?.attempt == 2)
+    }
+
+    // MARK: Leases the database forgot
+
+    @Test func `what runs and is leased again is not started again, and takes the new lease over`() {
+        var machine = WorkerMachine.sample()
+        machine.claim(.sample(1, deadline: 3000))
+        _ = machine.startNext(at: .zero)
+        _ = machine.beginClaim()
+        let same = machine.claimReturned([.sample(1, deadline: 2000)], asked: 1, latency: .zero, at: .seconds(1))
+        #expect(same.isEmpty && machine.startNext(at: .seconds(1)) == nil)
+        _ = machine.beginClaim()
+        let other = machine.claimReturned([.sample(1, attempt: 2)], asked: 1, latency: .zero, at: .seconds(1))
+        #expect(other == [1] && machine.startNext(at: .seconds(1)) == nil && machine.heldJobs == [1])
+        // It has as long as it had when it was started.
+        #expect(machine.timePassed(.milliseconds(2999)) == [])
+        #expect(machine.timePassed(.seconds(3)) == [1])
+        #expect(machine.ended(1, at: .seconds(3))?.job.attempt == 2)
+        #expect(machine.ended(1, at: .seconds(3)) == nil)
+        #expect(machine.finished([.ended(1, attempt: 2)], refused: []).isEmpty)
+        // Both slots are free.
+        #expect(machine.isIdle && machine.beginClaim() == 2)
+    }
+
+    @Test func `what waits and is leased again is started once`() {
+        var machine = WorkerMachine.sample()
+        machine.claim(.sample(1))
+        machine.claim(.sample(1, attempt: 2))
+        #expect(machine.startNext(at: .zero)?.attempt == 2 && machine.startNext(at: .zero) == nil)
+    }
+
+    @Test func `an end that was refused for a lease before is sent once more`() {
+        var machine = WorkerMachine.sample()
+        machine.claim(.sample(1))
+        _ = machine.startNext(at: .zero)
+        _ = machine.ended(1, at: .zero)
+        machine.claim(.sample(1))
+        #expect(machine.startNext(at: .zero) == nil)
+        let refused = [RefusedAttempt(job: 1, attempt: 1)]
+        #expect(machine.finished([.ended(1)], refused: refused).map(\.job) == [1] && machine.heldJobs == [1])
+        #expect(machine.finished([.ended(1)], refused: refused).isEmpty && machine.heldJobs == [])
+    }
+
+    @Test func `an end that was taken is the end of the lease after it, too`() {
+        var machine = WorkerMachine.sample()
+        machine.claim(.sample(1))
+        _ = machine.startNext(at: .zero)
+        _ = machine.ended(1, at: .zero)
+        machine.claim(.sample(1))
+        #expect(machine.finished([.ended(1)], refused: []).isEmpty && machine.isIdle)
+    }
+
+    @Test func `a job that was given back and came again while others ran is started once`() {
+        var machine = WorkerMachine.sample(slots: 3)
+        machine.claim(.sample(1), .sample(2))
+        _ = machine.startNext(at: .zero)
+        _ = machine.heartbeatReplied(WorkerMachine.reply(cancelled: [2]), at: .zero)
+        machine.finished([2])
+        machine.claim(.sample(2, attempt: 2))
+        #expect(machine.startNext(at: .zero)?.id == 2 && machine.startNext(at: .zero) == nil)
     }
 
     // MARK: Stopping
@@ -186,7 +246,7 @@ struct WorkerMachineTests {
         _ = machine.beginClaim()
         _ = machine.drainRequested()
         #expect(!machine.isIdle)
-        machine.claimReturned([.sample(1)], asked: 2, latency: .zero, at: .zero)
+        _ = machine.claimReturned([.sample(1)], asked: 2, latency: .zero, at: .zero)
         #expect(machine.drainRequested().map(\.0.id) == [1])
         machine.finished([1])
         #expect(machine.isIdle)
@@ -237,7 +297,7 @@ struct WorkerMachineTests {
         _ = machine.beginClaim()
         _ = machine.heartbeatReplied(WorkerMachine.reply(suspects: true), at: .zero)
         #expect(machine.beginSuspectClaim() == false)
-        machine.claimReturned([.sample(1)], asked: 2, latency: .zero, at: .zero)
+        _ = machine.claimReturned([.sample(1)], asked: 2, latency: .zero, at: .zero)
         #expect(machine.beginSuspectClaim() == false)
         _ = machine.startNext(at: .zero)
         _ = machine.ended(1, at: .zero)

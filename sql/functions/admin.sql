@@ -188,7 +188,7 @@ language sql stable as $$
     select m.name, d.name, d.backend, coalesce(d.paused, false),
         case when d.id is null then 0 else sluice.desired_count(d) end, coalesce(w.live, 0)::int,
         coalesce(d.slots, 0), coalesce(l.jobs, 0), coalesce(q.jobs, 0), coalesce(s.jobs, 0), coalesce(u.jobs, 0),
-        extract(epoch from clock_timestamp() - (select coalesce(j.run_at, j.created_at) from sluice.job j where j.id = q.oldest))
+        extract(epoch from clock_timestamp() - (select sluice.due_since(j.run_at, j.created_at) from sluice.job j where j.id = q.oldest))
     from sluice.model m
     left join sluice.deployment d on d.model_id = m.id
     left join l on l.deployment_id = d.id

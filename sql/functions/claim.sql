@@ -174,8 +174,9 @@ begin
     if v_ids is not null then
         return query
             select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
-                least((extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint, j.execution_ms),
-                (extract(epoch from clock_timestamp() - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
+                least(case when isfinite(j.deadline_at) then (extract(epoch from j.deadline_at - clock_timestamp()) * 1000)::bigint end,
+                    j.execution_ms),
+                (extract(epoch from clock_timestamp() - sluice.due_since(j.run_at, j.created_at)) * 1000)::bigint,
                 j.stream, j.payload, null::bigint[], null::int,
                 -- A stand-in answers as the arm of the model that was asked for would have.
                 case when v_experiment is not null or j.model_id <> v_model then sluice.treatment(l.id) end, null::int,
@@ -229,8 +230,9 @@ begin
     if v_deployment is not null and v_id is not null then perform sluice.charge(v_deployment, p_worker, 1, null); end if;
     return query
         select l.id, l.attempt, l.failures, l.crashes, j.max_attempts, j.kind, l.priority, l.key,
-            least((extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint, j.execution_ms),
-            (extract(epoch from l.started_at - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
+            least(case when isfinite(j.deadline_at) then (extract(epoch from j.deadline_at - l.started_at) * 1000)::bigint end,
+                j.execution_ms),
+            (extract(epoch from l.started_at - sluice.due_since(j.run_at, j.created_at)) * 1000)::bigint,
             j.stream, j.payload, null::bigint[], null::int, sluice.treatment(l.id), null::int, j.tenant_id
         from sluice.running l join sluice.job j on j.id = l.id where l.id = v_id;
 end $$;

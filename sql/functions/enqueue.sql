@@ -71,6 +71,7 @@ declare
     v_id bigint;
     v_old sluice.idempotency;
     v_digest text;
+    v_is_new boolean;
     v_bucket smallint;
     v_key bigint;
 begin
@@ -82,6 +83,11 @@ begin
         raise exception using errcode = 'SL003',
             message = format('The payload is larger than %s bytes, the setting payload_bytes_max.',
                 v_terms.payload_bytes_max);
+    end if;
+    -- How long it is until then, which workers are told, could not be said.
+    if not isfinite(enqueue.run_at) or not isfinite(enqueue.deadline) then
+        raise exception using errcode = 'SL003', message = 'run_at and deadline must be moments: infinity is none.',
+            hint = 'Leave the argument out for a job that is due at once, or has no deadline.';
     end if;
     if enqueue.deadline <= greatest(clock_timestamp(), enqueue.run_at) then
         raise exception using errcode = 'SL003', message = 'The deadline must lie in the future, and after run_at.';
@@ -103,17 +109,24 @@ begin
 
     if enqueue.idempotency_key is not null then
         v_digest := md5(enqueue.model || enqueue.kind::text || enqueue.payload::text);
-        insert into sluice.idempotency (tenant_id, key, job_id, digest)
-        values (v_terms.tenant_id, enqueue.idempotency_key, v_id, v_digest)
-        on conflict do nothing;
-        if not found then
+        for try in 1..20 loop
+            insert into sluice.idempotency (tenant_id, key, job_id, digest)
+            values (v_terms.tenant_id, enqueue.idempotency_key, v_id, v_digest)
+            on conflict do nothing;
+            v_is_new := found;
+            exit when v_is_new;
             select * into v_old from sluice.idempotency i
             where i.tenant_id = v_terms.tenant_id and i.key = enqueue.idempotency_key;
+            -- Not there any more: its job was forgotten between the two looks, so the key is free again.
+            continue when not found;
             if v_old.digest <> v_digest then
                 raise exception using errcode = 'SL004',
                     message = 'This idempotency key was used before with a different request.';
             end if;
             return v_old.job_id;
+        end loop;
+        if not v_is_new then
+            raise exception using errcode = 'SL006', message = 'The idempotency key comes and goes; try again.';
         end if;
     end if;
 
@@ -147,7 +160,7 @@ begin
     return v_id;
 end $$;
 comment on function sluice.enqueue is
-    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. With stream the pieces of its answer can be read with read_chunks while it runs. webhook is told of its end. execution_ms bounds one attempt: longer ends the job as expired. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused.';
+    'Accepts one job and returns its id. It is claimable when the caller''s transaction commits. With stream the pieces of its answer can be read with read_chunks while it runs. webhook is told of its end. execution_ms bounds one attempt: longer ends the job as expired. Errors: SL001 unknown model, SL002 unknown tenant, SL003 bad argument, SL004 idempotency key reused, SL006 (hardly ever) its job is being forgotten: try again.';
 
 create or replace function sluice.enqueue_many(
     model text,

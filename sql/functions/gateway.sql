@@ -74,7 +74,7 @@ as $$
 #variable_conflict use_column
 begin
     return query select r.id, r.state, r.attempt, r.error_class, r.error_message, r.prompt_tokens, r.completion_tokens,
-        (extract(epoch from coalesce(r.started_at, r.finished_at) - coalesce(j.run_at, j.created_at)) * 1000)::bigint,
+        (extract(epoch from coalesce(r.started_at, r.finished_at) - sluice.due_since(j.run_at, j.created_at)) * 1000)::bigint,
         (extract(epoch from r.finished_at - coalesce(r.started_at, r.finished_at)) * 1000)::bigint, r.body,
         r.usage_estimated, o.name, r.hedged
     from unnest(p_ids) i(id) join sluice.result r on r.id = i.id join sluice.job j on j.id = i.id

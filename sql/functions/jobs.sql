@@ -175,6 +175,7 @@ begin
     delete from sluice.past_attempt a where a.id = p_id;
     delete from sluice.chunk c where c.id = p_id;
     delete from sluice.placement p where p.id = p_id;
+    delete from sluice.deadline d where d.deadline_at = v_job.deadline_at and d.id = p_id;
     delete from sluice.idempotency i where i.tenant_id = v_job.tenant_id and i.job_id = p_id;
 end $$;
 comment on function sluice.forget_job(bigint) is

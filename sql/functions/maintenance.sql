@@ -31,33 +31,63 @@ begin
     -- Fewer than asked: nothing due is left, so the next look may start at this moment.
     if v_count < p_limit then v_floor := greatest(v_floor, v_now); end if;
     return query select v_count, v_floor, (select greatest(0, ceil(extract(epoch from s.due_at - v_now) * 1000))::bigint
-        from sluice.scheduled s where s.due_at >= v_floor order by s.due_at limit 1);
+        from sluice.scheduled s where s.due_at >= v_floor and s.due_at < 'infinity' order by s.due_at limit 1);
 end $$;
 comment on function sluice.promote_due is
     'Queues up to p_limit jobs that have come due at or after p_floor. Returns how many, where to look from next time, and in how many milliseconds the next one is due (null: none). Look from -infinity now and then: an enqueue may commit after the floor has passed its due time.';
 
 create or replace function sluice.expire(p_limit int default 1000) returns int language plpgsql as $$
+-- No job may keep the others from their deadlines: what cannot be ended now is looked at again a minute later.
 declare
+    v_ids bigint[];
     v_id bigint;
     v_count int := 0;
+    v_patience text := current_setting('lock_timeout');
+    v_until timestamptz;
 begin
-    for v_id in
-        with c as (
-            select d.deadline_at, d.id from sluice.deadline d where d.deadline_at <= clock_timestamp()
-            order by d.deadline_at limit p_limit for update skip locked
-        ), e as (
-            delete from sluice.deadline d using c where d.deadline_at = c.deadline_at and d.id = c.id returning d.id
-        )
-        -- In the order in which a finish locks its jobs, or the two could wait for each other.
-        select e.id from e order by e.id
-    loop
-        perform sluice.cancel(v_id, 'its deadline passed', 'expired');
-        v_count := v_count + 1;
+    with c as (
+        select d.deadline_at, d.id from sluice.deadline d where d.deadline_at <= clock_timestamp()
+        order by d.deadline_at limit p_limit for update skip locked
+    ), e as (
+        delete from sluice.deadline d using c where d.deadline_at = c.deadline_at and d.id = c.id returning d.id
+    )
+    -- In the order in which a finish locks its jobs, or the two could wait for each other. A row without a job just goes.
+    select array_agg(e.id order by e.id) into v_ids from e where exists (select from sluice.job j where j.id = e.id);
+    if v_ids is null then return 0; end if;
+    begin
+        foreach v_id in array v_ids loop
+            perform sluice.cancel(v_id, 'its deadline passed', 'expired');
+        end loop;
+        return cardinality(v_ids);
+    exception when others then
+        -- The server's own trouble: no room, no connection, no time. It is no job's fault.
+        if left(sqlstate, 2) in ('53', '57', '58') then raise; end if;
+    end;
+    -- One of them cannot be ended: one by one, in a subtransaction each, which all of them at all times would be too dear.
+    v_until := clock_timestamp() + interval '5 seconds';
+    perform set_config('lock_timeout', '100ms', true);
+    foreach v_id in array v_ids loop
+        begin
+            if clock_timestamp() > v_until then
+                insert into sluice.deadline (deadline_at, id) values (clock_timestamp(), v_id);
+            else
+                perform sluice.cancel(v_id, 'its deadline passed', 'expired');
+                v_count := v_count + 1;
+            end if;
+        exception when others then
+            if left(sqlstate, 2) in ('53', '57', '58') then raise; end if;
+            -- SL005: it was forgotten just now.
+            if sqlstate <> 'SL005' then
+                raise warning 'Job % could not be ended at its deadline, which is tried again in a minute: %', v_id, sqlerrm;
+                insert into sluice.deadline (deadline_at, id) values (clock_timestamp() + interval '1 minute', v_id);
+            end if;
+        end;
     end loop;
+    perform set_config('lock_timeout', v_patience, true);
     return v_count;
 end $$;
 comment on function sluice.expire(int) is
-    'Ends jobs whose deadline has passed before they had a result. A running one is told to stop; its worker ends it as expired.';
+    'Ends jobs whose deadline has passed before they had a result. A running one is told to stop; its worker ends it as expired. One that cannot be ended now (somebody else''s transaction holds it, say) is tried again in a minute, with a warning.';
 
 create or replace function sluice.sweep_ring(p_table text, p_sequence regclass) returns text language plpgsql as $$
 -- Rotation only removes garbage: speed does not depend on it. It waits for no one, since while it waits for its lock every

@@ -11,6 +11,11 @@ $$;
 comment on function sluice.bucket(bigint, text) is
     'hash(affinity or id) mod 10000; a deployment claims the buckets of its share.';
 
+create or replace function sluice.due_since(p_run_at timestamptz, p_created_at timestamptz) returns timestamptz
+language sql immutable parallel safe as $$ select case when isfinite(p_run_at) then p_run_at else p_created_at end $$;
+comment on function sluice.due_since(timestamptz, timestamptz) is
+    'Since when a job is due: its run_at, or when it was made where it has none. Older programs took infinities, from which nothing can be subtracted.';
+
 create or replace function sluice.virtual_time(p_model int, p_priority smallint, p_bucket smallint) returns bigint
 -- Not in SQL, where it would be planned in every transaction that enqueues.
 language plpgsql stable as $$

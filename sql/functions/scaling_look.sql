@@ -66,7 +66,7 @@ begin
             select d.id, d.share + d.lanes as share from sluice.deployment d
             where d.model_id = v_model and not d.paused and d.share <> '{}' order by d.id
         ), a as materialized (
-            select h.level, h.id, (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint as age,
+            select h.level, h.id, (extract(epoch from v_now - sluice.due_since(j.run_at, j.created_at)) * 1000)::bigint as age,
                 -- Where several may claim it, each counts its part.
                 (select (array_agg(c.id))[1 + h.id % count(*)] from c where h.bucket is null or c.share @> h.bucket::int) as owner,
                 j.run_at > v_since and j.run_at <= v_now and j.id <= v_after as fell_due
@@ -84,12 +84,12 @@ begin
                 from sluice.measured_depth q where q.model_id = v_model and q.priority = v_level;
             end if;
             v_more[v_level + 1] := v_count - 128;
-            select (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint into v_age
+            select (extract(epoch from v_now - sluice.due_since(j.run_at, j.created_at)) * 1000)::bigint into v_age
             from (select r.id from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
                 order by r.key desc, r.id desc limit 1) r join sluice.job j on j.id = r.id;
             -- What drained since it was counted has no age any more.
             v_more_young[v_level + 1] := greatest(coalesce(v_age, 0), 0);
-            select (extract(epoch from v_now - coalesce(j.run_at, j.created_at)) * 1000)::bigint into v_age
+            select (extract(epoch from v_now - sluice.due_since(j.run_at, j.created_at)) * 1000)::bigint into v_age
             from (select r.id from sluice.ready r where r.model_id = v_model and r.priority = v_level::smallint
                 order by r.key, r.id offset 127 limit 1) r join sluice.job j on j.id = r.id;
             v_more_old[v_level + 1] := greatest(coalesce(v_age, 0), v_more_young[v_level + 1]);
@@ -136,7 +136,7 @@ begin
                 select w.deployment_id, l.started_at, null, l.id, l.attempt from sluice.running l join w on w.id = l.worker_id
                 where l.started_at > v_since
             ), b as (
-                select t.deployment_id, (extract(epoch from t.started_at - coalesce(j.run_at, j.created_at)) * 1000) as wait_ms, j.priority,
+                select t.deployment_id, (extract(epoch from t.started_at - sluice.due_since(j.run_at, j.created_at)) * 1000) as wait_ms, j.priority,
                     coalesce(j.run_at > v_since and j.id <= v_after, false) as fell_due
                 from t join sluice.job j on j.id = t.id where t.started_at > v_since and t.attempt = 1
             )

@@ -8,7 +8,7 @@ enum ServiceRun {
     /// Runs `services`; they are shut down in reverse order, each when the one after it has ended.
     ///
     /// The first SIGTERM, SIGINT or SIGHUP shuts them down gracefully; a second one ends the process at once, with 128 and
-    /// the signal's number. Any service that ends ends them all.
+    /// the signal's number (a `WorkerExit`, so that nobody takes it for the backend's). Any service that ends ends them all.
     /// - Returns: the number of the signal that ended it, or nil when it ended by itself.
     /// - Throws: what a service threw.
     static func run(_ services: [any Service], logger: Logger) async throws -> Int32? {

@@ -34,6 +34,15 @@ struct Entrance: Sendable {
             RateCost(requests: isFirst ? 0 : 1, tokens: passed.estimatedTokens))
     }
 
+    /// Queues `job` again in `queue`, as one more that waits.
+    ///
+    /// - Throws: `GatewayFailure` with status 429 when too many wait, or 503 when nobody knows; what `Queue.retry` throws.
+    func retry(_ job: JobStatus, in queue: Queue) async throws {
+        let pass = try await door.admit(tenant: job.tenant, model: job.model, priority: Int(job.priority))
+        try await queue.retry(job.id)
+        pass.queued()
+    }
+
     /// Changes `request` as its model's guard says, and tells what it came to.
     ///
     /// - Throws: `GatewayFailure` with status 400 or 413, or 503 when nobody knows.

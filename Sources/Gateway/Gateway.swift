@@ -50,7 +50,8 @@ package struct Gateway: Service {
         let router = Router(context: GatewayContext.self)
         router.add(middleware: RequestLog(counters: counters, settings: settings))
         router.add(middleware: Crowd(maximum: settings.maximumRequests))
-        HealthRoutes(queue: queue, counters: counters).add(to: router)
+        let overview = OverviewBook { [queue] () async throws(QueueError) in try await queue.overview() }
+        HealthRoutes(queue: queue, counters: counters, overview: overview).add(to: router)
         router.get("/openapi.json") { _, _ in Response(json: OpenAPIDocument.json) }
         let behindKeys = router.group().add(middleware: Explaining())
             .add(middleware: Authentication(keys: KeyRing(queue)))

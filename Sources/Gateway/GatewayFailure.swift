@@ -100,7 +100,13 @@ extension GatewayFailure {
         case .notFound: self = .notFound("such job")
         case .notRetriable, .busy:
             self.init(status: .conflict, message: error.message, type: "invalid_request_error", code: "conflict")
-        case .unavailable, .schemaMismatch:
+        case .schemaMismatch:
+            self.init(
+                status: .serviceUnavailable,
+                message:
+                    "The database does not have the schema of this gateway's version: migrate it, or upgrade the gateway.",
+                type: "server_error", code: "unavailable", retryAfter: 1)
+        case .unavailable:
             self.init(
                 status: .serviceUnavailable, message: "The queue's database cannot be reached; try again.",
                 type: "server_error", code: "unavailable", retryAfter: 1)

@@ -30,8 +30,9 @@ package struct GatewaySettings: Sendable {
 
     /// Whether webhooks may be sent to addresses that are not of the public internet.
     package var allowsPrivateWebhooks = false
-    /// The most requests that are served at a time; one more is told to come back.
-    package var maximumRequests = 8_192
+    /// The most requests that are served at a time; one more is told to come back. Fewer than connections, which otherwise
+    /// wait without a word.
+    package var maximumRequests = 4_000
     /// How long a connection may be without a request, and a request's head may take to come.
     package var idleTimeout = Duration.seconds(60)
     /// How long a body may come as slowly as it likes; afterwards it has to come at 1 KiB/s on average.

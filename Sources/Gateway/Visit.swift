@@ -17,6 +17,8 @@ final class Visit: Sendable {
         /// `member=value` for every number that was clamped.
         var clamped: [String] = []
         var charge: RequestCharge?
+        /// What is left of the limits that refused it, as headers.
+        var limits: [(name: String, value: String)] = []
         /// Of jobs that are not queued yet.
         var passes: [QueueDoor.Pass] = []
         /// The request and the answer, only where they are to be logged.

@@ -55,6 +55,7 @@ extension Queue {
         "put_deployment",
         "select sluice.put_deployment($1::text, $2::text, $3::text, $4::json, $5::int, $6::int, $7::text, $8::boolean, $9::text)"
     )
+    private static let modelsStatement = Statement("models", "select m.name from sluice.model m order by m.name")
     private static let overviewStatement = Statement("overview", "select * from sluice.overview()")
     private static let wantedStatement = Statement(
         "wanted_workers",
@@ -107,6 +108,16 @@ extension Queue {
                         backend: try row.decode(3)))
             }
             return found
+        }
+    }
+
+    /// The names of the models there are, in order.
+    package func models() async throws(QueueError) -> [String] {
+        let rows = try await call(Self.modelsStatement)
+        return try decoding { () throws(PostgresError) in
+            var names: [String] = []
+            for row in rows { names.append(try row.decode(0)) }
+            return names
         }
     }
 

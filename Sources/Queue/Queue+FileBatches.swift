@@ -106,6 +106,8 @@ extension Queue {
         "batch_validated", "select sluice.batch_validated($1::int, $2::bigint, $3::int)")
     private static let rejectedStatement = Statement(
         "batch_rejected", "select sluice.batch_rejected($1::int, $2::bigint, $3::json)")
+    private static let beginFileStatement = Statement(
+        "batch_file_begin", "select sluice.batch_file_begin($1::int, $2::bigint)")
     private static let finalizedStatement = Statement(
         "batch_finalized",
         "select sluice.batch_finalized($1::int, $2::bigint, $3::bigint[], $4::bigint[], $5::int[], $6::int)")
@@ -181,6 +183,17 @@ extension Queue {
             $0.append(work.batch)
             $0.append(work.lease)
             $0.append(JSONText(errors))
+        }
+        return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+    }
+
+    /// Opens a file for results that nobody sees until `finalize`, and returns its id.
+    ///
+    /// - Throws: `notFound` when the lease was lost.
+    package func beginFile(of work: BatchWork) async throws(QueueError) -> Int64 {
+        let rows = try await call(Self.beginFileStatement) {
+            $0.append(work.batch)
+            $0.append(work.lease)
         }
         return try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
     }

@@ -1,5 +1,6 @@
 package import Domain
 package import Postgres
+internal import SQLFiles
 
 /// A key of the gateway, without the key.
 package struct KeyListing: Sendable {
@@ -52,7 +53,8 @@ extension Queue {
     private static let resultsOfStatement = Statement("results_of", "select * from sluice.results_of($1)")
     private static let endedOfStatement = Statement(
         "ended_of", "select r.id from unnest($1::bigint[]) i(id) join sluice.result r on r.id = i.id")
-    private static let pingStatement = Statement("ping", "select 1")
+    private static let versionStatement = Statement(
+        "schema_version", "select max(v.version) from sluice.schema_version v")
     /// The channel on which ended jobs are named, separated by blanks; an empty message stands for any job.
     package static let resultChannel = "sluice_result"
 
@@ -138,6 +140,19 @@ extension Queue {
         }
     }
 
-    /// Whether the database answers.
-    package func ping() async throws(QueueError) { _ = try await call(Self.pingStatement) }
+    /// Succeeds when the database answers, and its tables are those of this program. Whether its functions are, `Migrator`
+    /// knows.
+    ///
+    /// - Throws: `unavailable`, `schemaMismatch`.
+    package func checkReady() async throws(QueueError) {
+        let rows = try await call(Self.versionStatement)
+        let version: Int32? = try first(of: rows) { row throws(PostgresError) in try row.decode(0) }
+        let own = SQLFiles.migrations.last?.version
+        guard version == own else {
+            throw QueueError(
+                .schemaMismatch,
+                "The database has schema version \(version ?? 0), and this program \(own ?? 0).",
+                hint: "Run `sluice migrate`, or use the sluice that was run last.")
+        }
+    }
 }

@@ -107,6 +107,7 @@ def isolation():
         "GET /metrics": lambda: public("/metrics"),
         "GET /v1/models": lambda: None,  # models belong to nobody
         "GET /v1/models/{model}": lambda: None,
+        "GET /v1/models/{model}/**": lambda: None,
         "POST /v1/chat/completions": lambda: own_call("/v1/chat/completions", chat),
         "POST /v1/completions": lambda: own_call("/v1/completions", {"prompt": "a"}),
         "POST /v1/embeddings": lambda: own_call("/v1/embeddings", {"input": "a"}),
@@ -194,7 +195,7 @@ def isolation():
     writer, _ = make_key("makes", "--scope", "submit")
     for route in routes:
         method, path = route.split(" ")
-        path = re.sub(r"{.*?}", str(mine["id"]), path)
+        path = re.sub(r"{.*?}", str(mine["id"]), path).replace("**", "more")
         if path.startswith("/health") or path in ("/metrics", "/openapi.json"):
             continue
         assert httpx.request(method, url + path).status_code == 401, route
@@ -217,7 +218,10 @@ def requests():
         for address in [second.url, url]:
             refused = raises(openai.RateLimitError, lambda: ask(address, limited))
             assert refused.code == "rate_limit_exceeded" and refused.type == "requests", refused
-            assert 1 <= int(refused.response.headers["retry-after"]) <= 12
+            headers = refused.response.headers
+            assert 1 <= int(headers["retry-after"]) <= 12
+            assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("5", "0"), headers
+            assert re.fullmatch(r"[0-9m.]+s", headers["x-ratelimit-reset-requests"]), headers
         # Looking is free, and so are others; the SDK comes back when it was told, and is let in.
         assert client(url, limited).models.list().data and ask(url, key).choices
         assert client(url, limited, retries=3).chat.completions.create(model="echo", messages=say("later")).choices
@@ -253,6 +257,17 @@ def tokens():
     stream = list(client(url, limited).chat.completions.create(model="echo", messages=say("Hello"), max_tokens=400, stream=True))
     assert stream
     assert ask(url, limited, max_tokens=400).choices
+    # So it is by whatever door one waits.
+    waiting, number = make_key("waiting")
+    sluice("keys", "limits", number, "--tokens", "600")
+    headers = {"Authorization": f"Bearer {waiting}", "Prefer": "wait=30"}
+    request = {"messages": say("Hello"), "max_tokens": 400}
+    native = httpx.post(f"{url}/api/jobs", headers=headers, timeout=60, json={"model": "echo", "body": request})
+    used = native.json()["result"]["usage"]["total_tokens"]
+    assert abs(600 - used - int(native.headers["x-ratelimit-remaining-tokens"])) <= 20, (used, native.headers)
+    foreign = httpx.post(f"{url}/v2/echo/runsync", headers=headers, timeout=60, json={"input": request})
+    used += foreign.json()["output"]["usage"]["total_tokens"]
+    assert abs(600 - used - int(foreign.headers["x-ratelimit-remaining-tokens"])) <= 40, (used, foreign.headers)
     # What nobody asked to bound is charged afterwards.
     for _ in range(100):
         answer = post(url, limited, {"model": "echo", "messages": say("word " * 60)})
@@ -335,6 +350,10 @@ def guards():
             running = pool.submit(hold)
             refused = eventually("one too many", lambda: next((a for a in [post(narrow.url, key, {"model": "echo", "messages": say("b")})] if a.status_code == 503), None))
             assert refused.headers["retry-after"] == "1" and refused.json()["error"]["code"] == "overloaded"
+            # Who watches over it hears that it lives.
+            for path in ["live", "ready"]:
+                assert httpx.get(f"{narrow.url}/health/{path}").status_code == 200
+            assert not running.done()
             assert running.result().status_code == 200
 
 

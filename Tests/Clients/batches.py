@@ -233,6 +233,16 @@ def bad_batches():
         assert http.post(f"/v1/batches/{path}/cancel").status_code == 404
 
 
+def lost_input():
+    """A file of which a part is gone is no shorter file."""
+    file = upload(lines(5_000))
+    sql(f"delete from sluice.file_piece where file_id = {file.id.split('-')[1]} and ordinal = 1")
+    batch = ended(create(file))
+    assert batch.status == "failed", batch
+    assert [(one.code, one.line) for one in batch.errors.data] == [("file_not_found", None)], batch.errors
+    assert batch.errors.data[0].message and batch.request_counts.total == 0
+
+
 def cancelling():
     done = [line for line in lines(3).splitlines()]
     content = b"\n".join(done) + b"\n" + lines(40, "[[mock:latency 60000]]").replace(b"id-", b"slow-")

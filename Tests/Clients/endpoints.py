@@ -9,7 +9,7 @@ import httpx
 import requests
 import runpod
 
-from harness import case, key, other_key, say, url
+from harness import case, gateway, key, make_key, other_key, say, sluice, url
 
 runpod.endpoint_url_base = f"{url}/v2"
 runpod.api_key = key
@@ -86,6 +86,34 @@ def purge():
     assert http.post("/idle/purge-queue").json() == {"removed": 5, "status": "completed"}
     assert {http.get(f"/idle/status/{job}").json()["status"] for job in jobs} == {"CANCELLED"}
     assert http.get("/idle/health").json()["jobs"] == {"completed": 0, "failed": 5, "inProgress": 0, "inQueue": 0, "retried": 0}
+
+
+def limits():
+    """Looking, and giving up, is free, also when there is no more to be had."""
+    limited, number = make_key("limited")
+    sluice("keys", "limits", number, "--requests", "1")
+    with httpx.Client(base_url=f"{url}/v2/idle", headers={"Authorization": f"Bearer {limited}"}, timeout=60) as few:
+        job = few.post("/run", json={"input": {"prompt": "a"}}).json()["id"]
+        assert few.post("/run", json={"input": {"prompt": "a"}}).status_code == 429
+        for path in [f"status/{job}", f"stream/{job}", f"cancel/{job}", "purge-queue"]:
+            answer = few.post(f"/{path}")
+            assert answer.status_code == 200, (path, answer.text)
+        assert few.post(f"/retry/{job}").status_code == 429
+
+
+def bounded():
+    """What is repeated waits in the same queue as everything else, which is bounded."""
+    first = http.post("/idle/run", json={"input": {"prompt": "a"}}).json()["id"]
+    assert http.post(f"/idle/cancel/{first}").json()["status"] == "CANCELLED"
+    sluice("guards", "bound", "1", "--model", "idle")
+    with gateway() as fresh, httpx.Client(base_url=fresh.url, headers=http.headers, timeout=60) as mine:
+        second = mine.post("/v2/idle/run", json={"input": {"prompt": "b"}}).json()["id"]
+        for path in [f"/v2/idle/retry/{first}", f"/api/jobs/{first}/retry"]:
+            refused = mine.post(path)
+            assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1, (path, refused.text)
+        assert refused.json()["error"]["code"] == "queue_full" and refused.json()["error"]["waiting"] == 1, refused.text
+        assert mine.get(f"/v2/idle/status/{first}").json()["status"] == "CANCELLED"
+        assert mine.post(f"/v2/idle/cancel/{second}").json()["status"] == "CANCELLED"
 
 
 def refused():

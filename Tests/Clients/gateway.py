@@ -1,11 +1,14 @@
 """What clients other people wrote see of the gateway: the openai package and httpx. See harness.py for the arguments."""
 
 import asyncio
+import json
+import socket
+import urllib.parse
 
 import httpx
 import openai
 
-from harness import case, client, events, eventually, http, key, other, raises, say, url
+from harness import case, client, events, eventually, gateway, holding, http, key, other, raises, say, sql, url
 
 
 def calls():
@@ -165,15 +168,127 @@ def leaving():
         eventually("cancelled", lambda: http.get(f"/api/jobs/{job['id']}").json()["state"] == "cancelled")
 
 
+def leaving_early():
+    """Also one that goes while its job is being stored."""
+    address = httpx.URL(url)
+    for extra in [{}, {"stream": True}]:
+        before = http.get("/api/jobs?limit=1").json()["last_id"] or 0
+        body = json.dumps({"model": "echo", "messages": say("[[mock:latency 30000]]"), **extra})
+        with holding("lock table sluice.job in share mode"):
+            with socket.create_connection((address.host, address.port)) as connection:
+                connection.sendall(
+                    f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+                waiting = "select count(*) from pg_locks where relation = 'sluice.job'::regclass and not granted"
+                eventually("it is being stored", lambda: sql(waiting) != "0")
+            # By the time these are answered the gateway knows.
+            for _ in range(10):
+                assert httpx.get(f"{url}/health/live").status_code == 200
+        job = eventually("it is stored", lambda: next(
+            (one["id"] for one in http.get("/api/jobs?limit=1").json()["data"] if one["id"] > before), None))
+        eventually("cancelled", lambda: http.get(f"/api/jobs/{job}").json()["state"] == "cancelled")
+
+
+def repeating():
+    """A call with an idempotency key goes on without its client, who may ask again."""
+    for extra in [{}, {"stream": True}]:
+        again = {"Idempotency-Key": f"again {extra}"}
+        body = {"model": "echo", "messages": say("[[mock:latency 3000]] again"), **extra}
+        raises(httpx.ReadTimeout, lambda: http.post("/v1/chat/completions", json=body, headers=again, timeout=1))
+        job = http.get("/api/jobs?limit=1").json()["data"][0]["id"]
+        answer = http.post("/v1/chat/completions", json=body, headers=again)
+        assert answer.status_code == 200 and answer.headers["x-sluice-job-id"] == str(job), answer.text
+        assert "choices" in answer.text and sql(f"select count(*) from sluice.attempt where id = {job}") == "1"
+
+
+def whole():
+    """A stream whose pieces are gone is made of the answer, as is one of a backend that has no pieces."""
+    def twice(name, ask):
+        def once():
+            return list(ask(stream=True, extra_headers={"Idempotency-Key": name}))
+
+        cut = once()
+        sql("delete from sluice.chunk")
+        return cut, once()
+
+    def chat(**more):
+        return client.chat.completions.create(
+            model="echo", messages=say("Go on"), stream_options={"include_usage": True}, **more)
+
+    def text(chunks):
+        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+    cut, made = twice("chat", chat)
+    assert len(cut) > 5 and len(made) == 2 and text(made) == text(cut), made
+    assert made[0].object == "chat.completion.chunk" and made[0].choices[0].delta.role == "assistant"
+    assert made[0].choices[0].finish_reason == cut[-2].choices[0].finish_reason, (cut[-2], made)
+    assert made[1].usage.total_tokens == cut[-1].usage.total_tokens
+    cut, made = twice("completion", lambda **more: client.completions.create(model="echo", prompt="Go on", **more))
+    assert "".join(one.choices[0].text for one in made) == "".join(one.choices[0].text for one in cut) and len(made) == 1
+    cut, made = twice("response", lambda **more: client.responses.create(model="echo", input="Go on", **more))
+    assert made[0].type == "response.created" and made[-1].type == cut[-1].type == "response.completed"
+    assert made[-1].response == cut[-1].response, (made[-1], cut[-1])
+    deltas = ["".join(one.delta for one in events if one.type == "response.output_text.delta") for events in (cut, made)]
+    assert deltas[0] == deltas[1] == made[-1].response.output_text
+    # The package's own reader of events takes them, too.
+    with client.responses.stream(model="echo", input="Go on", extra_headers={"Idempotency-Key": "response"}) as stream:
+        assert stream.get_final_response().output_text == deltas[0]
+
+
+def names():
+    """A model's name in a path is escaped, or as it is."""
+    name = "meta-llama/Llama 3 ü"
+    quoted = urllib.parse.quote(name, safe="")
+    sql(f"select sluice.put_model('{name}')")
+    assert client.models.retrieve(name).id == name and client.models.retrieve("echo").id == "echo"
+    assert http.get(f"/v1/models/{quoted}").json()["id"] == name
+    raises(openai.NotFoundError, lambda: client.models.retrieve("meta-llama/nix"))
+    job = http.post(f"/v2/{quoted}/run", json={"input": {"prompt": "Hello"}}).json()["id"]
+    assert http.get(f"/v2/{quoted}/status/{job}").json()["status"] == "IN_QUEUE"
+    assert http.get(f"/v2/{quoted}/health").json()["jobs"]["inQueue"] == 1
+    assert http.post(f"/v2/{quoted}/cancel/{job}").json()["status"] == "CANCELLED"
+
+
+def models():
+    """The list of models does not count what waits: it is there although nobody may count."""
+    with holding("lock table sluice.ready"):
+        assert [one["id"] for one in http.get("/v1/models", timeout=10).json()["data"]] == ["echo"]
+        assert http.get("/v1/models/echo", timeout=10).json()["id"] == "echo"
+
+
+def readiness():
+    """A gateway whose database was brought to another version says that it cannot serve."""
+    with gateway() as target:
+        ready = f"{target.url}/health/ready"
+        assert httpx.get(ready).json() == {"status": "ok"}
+        sql("insert into sluice.schema_version (version, name, digest) values (9999, 'later', '')")
+        try:
+            answer = httpx.get(ready)
+        finally:
+            sql("delete from sluice.schema_version where version = 9999")
+        assert answer.status_code == 503 and "schema" in answer.json()["error"]["message"], answer.text
+        assert httpx.get(ready).json() == {"status": "ok"}
+
+
 def health():
     assert httpx.get(f"{url}/health/live").json() == {"status": "ok"}
     assert httpx.get(f"{url}/health/ready").json() == {"status": "ok"}
     assert httpx.get(f"{url}/health").json()["parts"]["database"]["status"] == "ok"
     client.chat.completions.create(model="echo", messages=say("Count me"))
-    lines = httpx.get(f"{url}/metrics").text.splitlines()
-    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    assert float(values['sluice_calls_total{kind="chat",state="succeeded"}']) >= 1
-    assert values['sluice_workers{model="echo",deployment="echo-1"}'] == "1"
+    # Streams are calls, too, also one that ends before it begins.
+    list(client.chat.completions.create(model="echo", messages=say("Count me"), stream=True))
+    bad = say("[[mock:error invalid_request]]")
+    raises(openai.APIError, lambda: list(client.chat.completions.create(model="echo", messages=bad, stream=True)))
+
+    def read():
+        lines = httpx.get(f"{url}/metrics").text.splitlines()
+        return lines, dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+    # What it says of workers may be a second old.
+    eventually("there is a worker", lambda: read()[1]['sluice_workers{model="echo",deployment="echo-1"}'] == "1")
+    lines, values = read()
+    assert values['sluice_calls_total{kind="chat",state="succeeded"}'] == "2", values
+    assert values['sluice_calls_total{kind="chat",state="failed"}'] == "1" and values["sluice_call_run_seconds_count"] == "3"
     kinds = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(kinds) == len(set(kinds))
     buckets = [float(value) for name, value in values.items() if name.startswith("sluice_http_duration_seconds_bucket")]

@@ -73,6 +73,22 @@ def sql(text):
     return subprocess.run(["psql", database, "-XAtqc", text], check=True, capture_output=True, text=True).stdout.strip()
 
 
+@contextlib.contextmanager
+def holding(statement):
+    """A transaction that has run `statement` and stays open meanwhile."""
+    process = subprocess.Popen(
+        ["psql", database, "-XAtq", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=die_with_parent)
+    try:
+        process.stdin.write(f"begin; {statement}; select 'held';\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "held\n", statement
+        yield
+    finally:
+        process.stdin.close()
+        process.wait(20)
+
+
 def make_key(name, *arguments):
     """A key and its number."""
     made = json.loads(sluice("keys", "create", name, "--json", *arguments))

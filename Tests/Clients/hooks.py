@@ -7,6 +7,7 @@ import http.server
 import json
 import queue
 import threading
+import time
 
 import httpx
 import standardwebhooks
@@ -29,7 +30,12 @@ class Receiver:
                 receiver.messages.put((dict(self.headers.items()), body))
                 if status == "hold":
                     threading.Event().wait(60)
-                self.send_response(status)
+                self.send_response(200 if status == "drip" else status)
+                if status == "drip":
+                    self.end_headers()
+                    while True:
+                        self.wfile.write(b".")
+                        time.sleep(0.1)
                 if 300 <= status < 400:
                     self.send_header("location", "/elsewhere")
                 self.send_header("content-length", "0")
@@ -125,6 +131,15 @@ def retried():
     eventually("delivered", lambda: deliveries(number)[0]["state"] == "delivered")
     sluice("webhooks", "redeliver", str(delivery["id"]))
     assert receiver.next()[0]["webhook-id"] == seen[0][0]["webhook-id"]
+
+
+def dripping():
+    """A receiver whose answer has no end has heard the message all the same, and holds nobody up."""
+    receiver = Receiver("drip", "drip")
+    for number in [submit(webhook=receiver.url) for _ in range(2)]:
+        receiver.next()
+        eventually("delivered", lambda: deliveries(number)[0]["state"] == "delivered")
+        assert deliveries(number)[0]["attempt"] == 1
 
 
 def gone():

@@ -8,8 +8,8 @@ struct GatewayTests {
     @Test(
         .database(migrated: true),
         arguments: [
-            "calls", "streams", "concurrent", "errors", "malformed", "jobs", "job_events", "tenants", "leaving",
-            "health",
+            "calls", "streams", "whole", "concurrent", "errors", "malformed", "jobs", "job_events", "tenants",
+            "leaving", "leaving_early", "repeating", "names", "models", "readiness", "health",
         ])
     func clientsOfOthers(name: String) async throws { try await run("gateway", name) }
 
@@ -18,8 +18,7 @@ struct GatewayTests {
         arguments: [
             "files", "large_file", "bad_forms", "broken_upload", "batches", "failing_lines", "bad_batches",
             "cancelling", "expiring", "lists", "asynchronous", "tenants", "guarded", "full_queue", "turns", "limited",
-            "cut",
-            "repeated",
+            "cut", "repeated", "lost_input",
         ])
     func filesAndBatches(name: String) async throws { try await run("batches", name) }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Queue
 import Subprocess
 import SystemPackage
 import Testing
@@ -26,6 +27,19 @@ struct UpTests {
         let ended = try await SluiceProgram.run(["psql", "--data", folder, "--", "-XAtc", sql])
         #expect(ended.status == 0, "\(ended.errors)")
         return ended.lines.joined(separator: "\n")
+    }
+
+    @Test(.database(migrated: true), .timeLimit(.minutes(10)))
+    func `the first key is made for this host alone, and not by a start that fails`() async throws {
+        try await RunningQueue.with(arguments: ["--host", "0.0.0.0"]) { queue in
+            #expect(queue.key.isEmpty)
+            let port = try #require(queue.gateway.split(separator: ":").last)
+            let second = try await queue.sluice(["up", "--port", "\(port)", "--backends", try Products.folder])
+            #expect(second.status != 0 && second.errors.contains("ddress already in use"), "\(second.errors)")
+            #expect(try await queue.queue.keys().isEmpty)
+        }
+        try await RunningQueue.with { queue in #expect(queue.key.hasPrefix("sk-")) }
+        try await RunningQueue.with { queue in #expect(queue.key.isEmpty) }
     }
 
     @Test(.timeLimit(.minutes(10)))

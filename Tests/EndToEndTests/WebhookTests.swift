@@ -8,7 +8,7 @@ import Testing
 /// Webhooks as their receivers see them; the cases are in Tests/Clients/hooks.py.
 @Suite(.timeLimit(.minutes(10)))
 struct WebhookTests {
-    @Test(.database(migrated: true), arguments: ["job", "endpoint", "retried", "gone", "runpod", "batch"])
+    @Test(.database(migrated: true), arguments: ["job", "endpoint", "retried", "dripping", "gone", "runpod", "batch"])
     func receivers(name: String) async throws {
         try await RunningQueue.with(arguments: ["--allow-private-webhooks"]) { queue in
             try await queue.script("hooks", name)

@@ -112,6 +112,50 @@ struct FileBatchTests {
         #expect(try await corner.queue.piece(0, of: file) == nil)
     }
 
+    @Test func `who deletes a file that is just being ordered waits, and sees the batch`() async throws {
+        let corner = try await Corner.open()
+        let other = try await corner.another()
+        let file = try await file(corner)
+        try await withThrowingTaskGroup(of: QueueError.Code?.self) { group in
+            try await corner.connection.transaction { connection in
+                _ = try await Queue(connection).order(
+                    BatchOrderRequest(
+                        tenant: "default", inputFile: file, kind: .chat, window: "1h", windowSeconds: 3_600))
+                group.addTask { try await code { _ = try await other.queue.deleteFile(file, of: "default") } }
+                try await eventually("the deletion waits") {
+                    try await connection.value(
+                        "select exists (select from pg_locks where not granted and locktype = 'transactionid')")
+                }
+            }
+            #expect(try await group.next() == QueueError.Code.busy)
+        }
+        let work = try await claim(corner)
+        #expect(work.inputFile == file)
+        #expect(try await corner.queue.reject(work, errors: Array("[]".utf8)))
+    }
+
+    @Test func `a batch has its files also where its tenant has as many as it may`() async throws {
+        let corner = try await Corner.open()
+        let worker = try await corner.worker()
+        let batch = try await loaded(corner, lines: 1)
+        for job in try await corner.claim(worker, 1) { try await corner.finish(worker, job, .succeeded) }
+        _ = try await corner.queue.settleBatches()
+        let bound: Int64 = try await corner.connection.value(
+            "select value from sluice.setting where name = 'tenant_file_bytes_max'")
+        try await corner.set("tenant_file_bytes_max", 0)
+        let refusal = try await code { _ = try await corner.queue.beginFile(of: "default") }
+        let work = try await claim(corner)
+        let written = try await corner.queue.beginFile(of: work)
+        try await corner.set("tenant_file_bytes_max", Int(bound))
+        #expect(refusal == .invalidArgument)
+        try await corner.queue.append([7], ordinal: 0, to: written)
+        #expect(
+            try await corner.queue.finalize(work, output: UnseenFile(file: written, bytes: 1, pieces: 1), errors: nil))
+        #expect(try await record(corner, batch).outputFile == written)
+        let late = try await code { _ = try await corner.queue.beginFile(of: work) }
+        #expect(late == .notFound)
+    }
+
     @Test func `what has no result when the window ends expires, also what runs`() async throws {
         let corner = try await Corner.open()
         let worker = try await corner.worker()

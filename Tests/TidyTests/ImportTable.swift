@@ -76,9 +76,10 @@ enum ImportTable {
         default:
             let tested = String(target.dropLast("Tests".count))
             guard let modules = allowed[tested] else { return nil }
-            // What a test needs beside it: a backend to host, a server with passwords and TLS to connect to.
+            // What a test needs beside it: a backend to host, a connection that is none, a server with passwords and TLS to
+            // connect to.
             let more = [
-                "BackendHost": ["BackendKit", "ExampleC"], "LocalModel": ["BackendHost"],
+                "BackendHost": ["BackendKit", "ExampleC"], "Gateway": ["NIOEmbedded"], "LocalModel": ["BackendHost"],
                 "OpenAIClient": ["BackendHost", "UpstreamSupport"],
                 "Postgres": ["PrivatePostgres"],
             ]

@@ -27,6 +27,8 @@ begin
         -- Also when the file is gone by now: the batch is there.
         if found then return v_old.batch_id; end if;
     end if;
+    -- Whoever deletes it waits, and sees the batch then.
+    perform from sluice.file f where f.id = p_file for share;
     select * into v_file from sluice.file_get(p_tenant, p_file) f where f.purpose = 'batch';
     if not found then
         raise exception using errcode = 'SL005', message = format('There is no file %s for batches.', p_file);
@@ -119,6 +121,23 @@ begin
 end $$;
 comment on function sluice.batch_rejected is
     'Ends a batch whose lines cannot be sent, none of which was queued. False: the lease was lost, or it was cancelled.';
+
+create or replace function sluice.batch_file_begin(p_batch int, p_lease bigint) returns bigint language plpgsql as $$
+declare
+    v_id bigint;
+begin
+    -- Its tenant may have as many files as it is allowed: what was worked for is not kept from it, and has a time to go.
+    insert into sluice.file (tenant_id)
+    select b.tenant_id from sluice.batch b
+    where b.id = p_batch and b.lease = p_lease and b.finalizing_at is not null and b.ended_at is null
+    returning id into v_id;
+    if v_id is null then
+        raise exception using errcode = 'SL005', message = format('The files of batch %s are written by somebody else.', p_batch);
+    end if;
+    return v_id;
+end $$;
+comment on function sluice.batch_file_begin(int, bigint) is
+    'Opens a file for the results of a batch, that nobody sees until batch_finalized, however many files its tenant has. SL005: the lease was lost.';
 
 create or replace function sluice.batch_finalized(
     p_batch int, p_lease bigint, p_files bigint[], p_bytes bigint[], p_pieces int[], p_unloaded int default 0)

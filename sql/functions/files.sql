@@ -106,6 +106,8 @@ comment on function sluice.file_read(bigint, int) is
 
 create or replace function sluice.file_delete(p_tenant text, p_id bigint) returns boolean language plpgsql as $$
 begin
+    -- One that is being ordered meanwhile is waited for.
+    perform from sluice.file f where f.id = p_id for update;
     if exists (select from sluice.batch b where b.input_file_id = p_id and b.tenant_id = sluice.tenant_id_of(p_tenant)
             and b.ended_at is null) then
         raise exception using errcode = 'SL006', message = format('A batch reads file %s; try again when it has ended.', p_id);

@@ -17,7 +17,7 @@ struct BatchOutput {
 
     private mutating func flush() async throws(QueueError) {
         if buffer.isEmpty { return }
-        var current = if let writer { writer } else { try await FileWriter(queue, tenant: work.tenant) }
+        var current = if let writer { writer } else { try await FileWriter(queue, of: work) }
         try await current.append(buffer)
         writer = current
         buffer.removeAll(keepingCapacity: true)

@@ -34,6 +34,9 @@ struct BatchProcessor: Service {
     /// The lease was lost: somebody else has the batch.
     private struct LeaseLost: Error {}
 
+    /// The input is not there any more, or not all of it.
+    private struct InputLost: Error {}
+
     func run() async {
         await withDiscardingTaskGroup { group in
             for _ in 0..<Self.lanes { group.addTask { await work() } }
@@ -81,7 +84,14 @@ struct BatchProcessor: Service {
     // MARK: From the file to jobs
 
     private func load(_ work: BatchWork) async throws {
-        let file = try await stored(work)
+        let file: BatchFile
+        do {
+            file = try await stored(work)
+        } catch is InputLost {
+            // It does not come back, however often it is tried.
+            return try await giveUp(
+                work, [Self.problem("file_not_found", nil, "The input file is not there any more, or not all of it.")])
+        }
         let summary = try await file.check()
         let limits = try await queue.limits(of: work.tenant, key: work.key)
         try await pool.withConnection { connection in
@@ -89,12 +99,7 @@ struct BatchProcessor: Service {
             options.gate = BatchGate(entrance: entrance, limiter: limiter, limits: limits, tenant: work.tenant)
             let loader = BatchLoader(connection, options: options)
             let problems = try await problems(summary, file, work, loader)
-            guard problems.isEmpty else {
-                // Once it is loading it had no problems: a model went away, and the rest cannot be sent.
-                if try await queue.reject(work, errors: Self.json(problems)) || work.state == .validating { return }
-                _ = try await queue.cancelBatch(work.batch)
-                return
-            }
+            guard problems.isEmpty else { return try await giveUp(work, problems) }
             guard let opened = try await queue.validated(work, total: Int32(clamping: summary.lines)) else { return }
             do {
                 try await loader.load(file, summary, into: opened, kind: work.kind)
@@ -106,11 +111,20 @@ struct BatchProcessor: Service {
         try await queue.putBack(work)
     }
 
+    /// Ends a batch that cannot be loaded.
+    private func giveUp(_ work: BatchWork, _ problems: [JSONOutput]) async throws {
+        // Once it is loading it had no problems: a model or the file went away, and the rest cannot be sent.
+        if try await queue.reject(work, errors: Self.json(problems)) || work.state == .validating { return }
+        _ = try await queue.cancelBatch(work.batch)
+    }
+
     /// The input on this host's disk, where it can be read as often as needed.
+    ///
+    /// - Throws: `InputLost`.
     private func stored(_ work: BatchWork) async throws -> BatchFile {
         try await BatchFile(storing: work.name) { write in
             for ordinal in 0..<work.inputPieces {
-                guard let piece = try await queue.piece(ordinal, of: work.inputFile) else { break }
+                guard let piece = try await queue.piece(ordinal, of: work.inputFile) else { throw InputLost() }
                 try write(piece)
             }
         }
@@ -119,16 +133,12 @@ struct BatchProcessor: Service {
     private func problems(
         _ summary: BatchSummary, _ file: BatchFile, _ work: BatchWork, _ loader: BatchLoader
     ) async throws -> [JSONOutput] {
-        func problem(_ code: String, _ line: Int?, _ message: String) -> JSONOutput {
-            [
-                "code": .string(code), "line": line.map { .integer(Int64($0)) } ?? .null, "message": .string(message),
-                "param": nil,
-            ]
+        guard summary.isValid else {
+            return summary.problems.map { Self.problem($0.code.rawValue, $0.line, $0.message) }
         }
-        guard summary.isValid else { return summary.problems.map { problem($0.code.rawValue, $0.line, $0.message) } }
         guard summary.kind == work.kind else {
             return [
-                problem(
+                Self.problem(
                     BatchProblem.Code.mismatchedURL.rawValue, 1,
                     "`url` is \"\(summary.kind?.path ?? "")\", but the batch is for \"\(work.kind.path)\".")
             ]
@@ -137,8 +147,15 @@ struct BatchProcessor: Service {
             try await loader.checkModels(of: file, summary)
             return []
         } catch let error as BatchLoadingError {
-            return [problem("model_not_found", nil, error.description)]
+            return [Self.problem("model_not_found", nil, error.description)]
         }
+    }
+
+    private static func problem(_ code: String, _ line: Int?, _ message: String) -> JSONOutput {
+        [
+            "code": .string(code), "line": line.map { .integer(Int64($0)) } ?? .null, "message": .string(message),
+            "param": nil,
+        ]
     }
 
     private static func json(_ problems: [JSONOutput]) -> [UInt8] {
@@ -175,7 +192,15 @@ struct BatchProcessor: Service {
 
     /// Appends the lines that were not loaded before the batch was cancelled or its window ended, and returns how many.
     private func appendUnloaded(of work: BatchWork, to errors: inout BatchOutput) async throws -> Int32 {
-        let lines = UnloadedLines(try await stored(work), loaded: Int(work.loaded), isCancelled: work.isCancelled)
+        let input: BatchFile
+        do {
+            input = try await stored(work)
+        } catch is InputLost {
+            // The results are there, and are not to wait for lines nobody can read any more.
+            logger.warning("The input of a batch is gone.", metadata: ["batch": "\(work.batch)"])
+            return 0
+        }
+        let lines = UnloadedLines(input, loaded: Int(work.loaded), isCancelled: work.isCancelled)
         var count: Int32 = 0
         while let line = try await lines.next() {
             try await errors.append(line)

@@ -21,6 +21,12 @@ struct FileWriter {
         file = try await queue.beginFile(of: tenant)
     }
 
+    /// Begins a file of the results of a batch.
+    init(_ queue: Queue, of work: BatchWork) async throws(QueueError) {
+        (self.queue, tenant) = (queue, work.tenant)
+        file = try await queue.beginFile(of: work)
+    }
+
     /// Appends `content`; waits while the database takes no more.
     mutating func append(_ content: [UInt8]) async throws(QueueError) {
         var rest = content[...]

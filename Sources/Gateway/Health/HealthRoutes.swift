@@ -7,12 +7,13 @@ import Queue
 struct HealthRoutes: Sendable {
     let queue: Queue
     let counters: RequestCounters
+    let overview: OverviewBook
 
     func add(to router: some RouterMethods<GatewayContext>) {
         router.get("/health/live") { _, _ in Response(["status": "ok"]) }
         router.get("/health/ready") { _, _ in
             do {
-                try await self.queue.ping()
+                try await self.queue.checkReady()
                 return Response(["status": "ok"])
             } catch {
                 throw GatewayFailure(error)
@@ -21,7 +22,7 @@ struct HealthRoutes: Sendable {
         router.get("/health") { _, _ in await self.health() }
         router.get("/metrics") { _, _ in
             do {
-                let text = MetricsText.render(try await self.queue.overview(), self.counters.snapshot)
+                let text = MetricsText.render(try await self.overview.rows(), self.counters.snapshot)
                 return Response(
                     status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                     body: .init(byteBuffer: ByteBuffer(string: text)))
@@ -34,7 +35,7 @@ struct HealthRoutes: Sendable {
     /// Each part with its status and reason.
     private func health() async -> Response {
         do {
-            let rows = try await queue.overview()
+            let rows = try await overview.rows()
             var deployments: [JSONOutput] = []
             var isWell = true
             for row in rows {

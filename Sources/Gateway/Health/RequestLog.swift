@@ -48,7 +48,7 @@ struct RequestLog: RouterMiddleware {
         let isStream = response.body.contentLength == nil
         if !isStream { notes.charge?.end() }
         response.headers[.requestID] = context.id
-        for (name, value) in notes.charge?.headers ?? [] {
+        for (name, value) in notes.charge?.headers ?? notes.limits {
             if let name = HTTPField.Name(name) { response.headers[name] = value }
         }
         if !notes.clamped.isEmpty { response.headers[.clamped] = notes.clamped.joined(separator: ", ") }

@@ -1,8 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// Charges requests that make or change something to the limits of their key and tenant. Those that look are free: they
-/// are bounded by what waits for them.
+/// Charges requests to the limits of their key and tenant, where `RouteCharge` says so.
 struct RateLimiting: RouterMiddleware {
     let limiter: Limiter
 
@@ -11,16 +10,19 @@ struct RateLimiting: RouterMiddleware {
         _ request: Request, context: GatewayContext,
         next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
-        guard let caller = context.caller, !caller.limits.isEmpty, Self.isCharged(request) else {
-            return try await next(request, context)
+        guard let caller = context.caller, !caller.limits.isEmpty,
+            RouteCharge.isCharged(request.method, context.endpointPath ?? "")
+        else { return try await next(request, context) }
+        let charge: RequestCharge
+        do {
+            charge = try await limiter.enter(caller.limits)
+        } catch {
+            // Who is refused has no charge, and needs to know more than others what is left.
+            let left = limiter.headers(caller.limits)
+            context.visit.note { $0.limits = left }
+            throw error
         }
-        let charge = try await limiter.enter(caller.limits)
         context.visit.note { $0.charge = charge }
         return try await next(request, context)
-    }
-
-    /// Whoever gives something up is not to be kept from it.
-    private static func isCharged(_ request: Request) -> Bool {
-        request.method == .post && !request.uri.path.hasSuffix("/cancel")
     }
 }

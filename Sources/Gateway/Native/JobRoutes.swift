@@ -29,7 +29,7 @@ struct JobRoutes: Sendable {
         }
         jobs.post("{id}/retry") { _, context in
             let job = try await self.owned(context)
-            try await self.queue.retry(job.id)
+            try await self.entrance.retry(job, in: self.queue)
             return try await self.response(try await self.wait.status(of: job.id))
         }
         jobs.post("{id}/score") { request, context in try await self.score(request, context) }
@@ -48,7 +48,7 @@ struct JobRoutes: Sendable {
             if preferred != nil { try await watch.prepare() }
             let id = try await submissions.enqueue(submission.request)
             context.visit.queued(id)
-            let status = try await wait.settled(id, waitingAtMost: .seconds(preferred ?? 0), context.channel)
+            let status = try await wait.settled(id, waitingAtMost: .seconds(preferred ?? 0), context)
             var response = try await self.response(status, as: status.state.isTerminal ? .ok : .accepted)
             response.headers[.location] = "/api/jobs/\(id)"
             if let preferred { response.headers[.preferenceApplied] = "wait=\(preferred)" }
@@ -120,7 +120,7 @@ struct JobRoutes: Sendable {
     private func show(_ request: Request, _ context: GatewayContext) async throws -> Response {
         var job = try await owned(context)
         if let seconds = try Self.wait(request), !job.state.isTerminal {
-            job = try await wait.settled(job.id, waitingAtMost: .seconds(seconds), context.channel)
+            job = try await wait.settled(job.id, waitingAtMost: .seconds(seconds), context)
         }
         return try await response(job)
     }

@@ -14,7 +14,10 @@ struct AnswerStream: Sendable {
     let watch: JobWatch
     let job: Int64
     let asked: ModelRequest
+    /// Whether the job goes on without its client, who may ask for it again.
+    let outlivesClient: Bool
     let visit: Visit
+    let counters: RequestCounters
 
     /// Waits for the first piece and answers with all of them.
     ///
@@ -33,27 +36,26 @@ struct AnswerStream: Sendable {
         } catch {
             departures.forget(ticket, of: channel)
             // Nobody is there to hear why.
-            if left.hasLeft { try await queue.abandon(job) }
+            if left.hasLeft, !outlivesClient { try await queue.abandon(job) }
             throw error
         }
+        var result: JobResult?
         if page.isEnd {
             departures.forget(ticket, of: channel)
             // It answered without pieces, or not at all.
-            guard let result = try await queue.results(of: [job]).first else {
-                throw GatewayFailure.notFound("such job")
-            }
-            visit.ended(result)
-            _ = try ModelRoutes.response(result, asked.kind)
+            let known = try await ended()
+            guard known.state == .succeeded, known.body != nil else { throw ModelRoutes.failure(known) }
+            result = known
         }
-        let first = page
+        let (first, known) = (page, result)
         let body = ResponseBody { writer in
             defer { departures.forget(ticket, of: channel) }
-            var reading = Reading(page: first)
+            var reading = Reading(page: first, result: known)
             do {
                 while let buffer = try await next(&reading, until: deadline, left) { try await writer.write(buffer) }
             } catch {
                 // The client has gone: nobody wants the rest.
-                try await queue.abandon(job)
+                if !outlivesClient { try await queue.abandon(job) }
                 throw error
             }
             try await writer.finish(nil)
@@ -67,6 +69,8 @@ struct AnswerStream: Sendable {
     private struct Reading {
         /// What is to be sent next; nil: to be read first.
         var page: ChunkPage?
+        /// How the job ended, once that is known.
+        var result: JobResult?
         var place = ChunkPlace.start
         var sawUsage = false
         var isOver = false
@@ -116,20 +120,32 @@ struct AnswerStream: Sendable {
 
     /// What comes after the last piece.
     private func end(_ reading: Reading) async throws -> ByteBuffer {
+        let result = if let known = reading.result { known } else { try await ended() }
+        guard result.state == .succeeded else { throw ModelRoutes.failure(result) }
+        var buffer = ByteBuffer()
+        var sawUsage = reading.sawUsage
+        if reading.place == .start, let body = result.body {
+            let whole = asked.kind == .response ? ResponseText.identified(body, as: job) : body
+            for event in WholeAnswer(whole, kind: asked.kind).events(includesUsage: asked.includesUsage) {
+                sawUsage = sawUsage || Self.hasUsage(event.data)
+                event.write(to: &buffer)
+            }
+        }
+        // The Responses API ends with an event of its own.
+        guard asked.kind != .response else { return buffer }
+        if asked.includesUsage, !sawUsage { ServerSentEvent(usage(result)).write(to: &buffer) }
+        buffer.writeString("data: [DONE]\n\n")
+        return buffer
+    }
+
+    /// How the job ended, which it has: to be asked for once, since it is counted.
+    private func ended() async throws -> JobResult {
         let results: [JobResult]
         do { results = try await queue.results(of: [job]) } catch { throw GatewayFailure(error) }
         guard let result = results.first else { throw GatewayFailure.notFound("such job") }
         visit.ended(result)
-        guard result.state == .succeeded else { throw ModelRoutes.failure(result) }
-        var buffer = ByteBuffer()
-        if reading.place == .start, let body = result.body { ServerSentEvent(body).write(to: &buffer) }
-        // The Responses API ends with an event of its own.
-        guard asked.kind != .response else { return buffer }
-        if asked.includesUsage, !reading.sawUsage {
-            ServerSentEvent(usage(result)).write(to: &buffer)
-        }
-        buffer.writeString("data: [DONE]\n\n")
-        return buffer
+        counters.ended(result, kind: asked.kind)
+        return result
     }
 
     /// What there is to read after `place`, waiting until there is something.
@@ -156,12 +172,10 @@ struct AnswerStream: Sendable {
         }
     }
 
-    /// Gives the job up.
+    /// Gives the job up, unless its client may ask again.
     private func overdue() async throws -> GatewayFailure {
-        _ = try await queue.cancel(job, reason: "it took longer than a call may")
-        return GatewayFailure(
-            status: .gatewayTimeout, message: "Job \(job) took too long and was cancelled.", type: "server_error",
-            code: "timeout")
+        if !outlivesClient { _ = try await queue.cancel(job, reason: "it took longer than a call may") }
+        return ModelRoutes.overdue(job, goesOn: outlivesClient)
     }
 
     /// The piece that tells the tokens used, when the backend did not send one.

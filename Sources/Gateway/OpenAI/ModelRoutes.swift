@@ -24,14 +24,11 @@ struct ModelRoutes: Sendable {
             let models = try await self.models()
             return Response(["object": "list", "data": .array(models.map(Self.document))])
         }
-        router.get("/v1/models/{model}") { _, context in
-            let name = context.parameters.get("model") ?? ""
-            guard try await self.models().contains(name) else {
-                throw GatewayFailure(
-                    status: .notFound, message: "There is no model \"\(name)\".", type: "invalid_request_error",
-                    code: "model_not_found", parameter: "model")
-            }
-            return Response(Self.document(name))
+        router.get("/v1/models/{model}") { _, context in try await self.show(context.modelName) }
+        // The `openai` package sends a name as it is, and names have slashes.
+        router.get("/v1/models/{model}/**") { _, context in
+            let rest = context.parameters.getCatchAll().map { "/" + PathText.decoded(String($0)) }
+            return try await self.show(context.modelName + rest.joined())
         }
     }
 
@@ -40,13 +37,16 @@ struct ModelRoutes: Sendable {
     }
 
     private func models() async throws -> [String] {
-        do {
-            var names: [String] = []
-            for row in try await queue.overview() where names.last != row.model { names.append(row.model) }
-            return names
-        } catch {
-            throw GatewayFailure(error)
+        do { return try await queue.models() } catch { throw GatewayFailure(error) }
+    }
+
+    private func show(_ name: String) async throws -> Response {
+        guard try await models().contains(name) else {
+            throw GatewayFailure(
+                status: .notFound, message: "There is no model \"\(name)\".", type: "invalid_request_error",
+                code: "model_not_found", parameter: "model")
         }
+        return Response(Self.document(name))
     }
 
     // MARK: Calls
@@ -78,11 +78,17 @@ struct ModelRoutes: Sendable {
             return try await responses.document(status)
         }
         if asked.isStreaming {
-            return try await AnswerStream(queue: queue, watch: watch, job: id, asked: asked, visit: context.visit)
-                .response(until: start + settings.callTimeout, for: context.channel, departures)
+            return try await AnswerStream(
+                queue: queue, watch: watch, job: id, asked: asked, outlivesClient: job.idempotencyKey != nil,
+                visit: context.visit, counters: counters
+            ).response(until: start + settings.callTimeout, for: context.channel, departures)
         }
         let ticket = watch.ticket()
-        let gone = departures.watch(context.channel) { [watch] in watch.abandon(id, ticket: ticket) }
+        let left = Left()
+        let gone = departures.watch(context.channel) { [watch] in
+            left.now()
+            watch.abandon(id, ticket: ticket)
+        }
         defer {
             departures.forget(gone, of: context.channel)
             watch.done(ticket)
@@ -90,10 +96,11 @@ struct ModelRoutes: Sendable {
         let outcome = await watch.result(of: id, ticket: ticket, within: settings.callTimeout)
         switch outcome {
         case .abandoned:
-            try await cancel(id)
-            throw GatewayFailure(
-                status: .gatewayTimeout, message: "Job \(id) took too long and was cancelled.", type: "server_error",
-                code: "timeout")
+            // Whoever gave it a key said that it may be asked for again: then it is to be there, not cancelled.
+            let goesOn = job.idempotencyKey != nil
+            if !goesOn { try await cancel(id) }
+            if left.hasLeft { throw CancellationError() }
+            throw Self.overdue(id, goesOn: goesOn)
         case .result(let result):
             counters.ended(result, kind: kind)
             context.visit.ended(result)
@@ -112,6 +119,16 @@ struct ModelRoutes: Sendable {
         } catch {
             throw GatewayFailure(error)
         }
+    }
+
+    /// A call whose time is up.
+    static func overdue(_ job: Int64, goesOn: Bool) -> GatewayFailure {
+        GatewayFailure(
+            status: .gatewayTimeout,
+            message: goesOn
+                ? "Job \(job) takes longer than a call may: ask again with the same Idempotency-Key."
+                : "Job \(job) took too long and was cancelled.",
+            type: "server_error", code: "timeout")
     }
 
     /// What OpenAI would answer.

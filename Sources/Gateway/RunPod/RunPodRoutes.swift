@@ -53,13 +53,13 @@ struct RunPodRoutes: Sendable {
                 let job = try await self.owned(context)
                 _ = try await self.queue.cancel(job.id)
                 return try await self.document(
-                    try await self.wait.settled(job.id, waitingAtMost: Self.cancelWait, context.channel))
+                    try await self.wait.settled(job.id, waitingAtMost: Self.cancelWait, context))
             }
         }
         endpoint.post("retry/{id}") { _, context in
             try await Self.explaining {
                 let job = try await self.owned(context)
-                try await self.queue.retry(job.id)
+                try await self.entrance.retry(job, in: self.queue)
                 return Self.queued(job.id)
             }
         }
@@ -81,15 +81,13 @@ struct RunPodRoutes: Sendable {
         Response(["id": .string("\(job)"), "status": .string(RunPodStatus.inQueue.rawValue)])
     }
 
-    private static func model(_ context: GatewayContext) -> String { context.parameters.get("model") ?? "" }
-
     // MARK: Submitting
 
     private func submit(_ request: Request, _ context: GatewayContext, isSynchronous: Bool) async throws -> Int64 {
         let tenant = try context.tenant()
         let body = try await request.bytes(upTo: settings.maximumBodyBytes)
         var submission = try RunPodSubmission(
-            body, model: Self.model(context), tenant: tenant, isSynchronous: isSynchronous,
+            body, model: context.modelName, tenant: tenant, isSynchronous: isSynchronous,
             maximumDepth: settings.maximumDepth)
         submission.request.idempotencyKey = request.headers[.idempotencyKey]
         try await entrance.admit(&submission.request, context)
@@ -109,7 +107,7 @@ struct RunPodRoutes: Sendable {
         try await watch.prepare()
         let id = try await submit(request, context, isSynchronous: true)
         return try await document(
-            try await wait.settled(id, waitingAtMost: .milliseconds(milliseconds), context.channel))
+            try await wait.settled(id, waitingAtMost: .milliseconds(milliseconds), context))
     }
 
     // MARK: Looking
@@ -142,7 +140,7 @@ struct RunPodRoutes: Sendable {
         let tenant = try context.tenant()
         let text = context.parameters.get("id") ?? ""
         guard let id = Int64(text), id > 0, let job = try await queue.status(of: [id]).first, job.tenant == tenant,
-            job.model == Self.model(context)
+            job.model == context.modelName
         else {
             throw GatewayFailure.notFound("job \(text.prefix(32))")
         }
@@ -150,7 +148,7 @@ struct RunPodRoutes: Sendable {
     }
 
     private func purge(_ context: GatewayContext) async throws -> Response {
-        let (tenant, model) = (try context.tenant(), Self.model(context))
+        let (tenant, model) = (try context.tenant(), context.modelName)
         var removed: Int32 = 0
         while removed < Self.purgeLimit {
             let count = try await queue.purge(model: model, tenant: tenant)
@@ -161,7 +159,7 @@ struct RunPodRoutes: Sendable {
     }
 
     private func health(_ context: GatewayContext) async throws -> Response {
-        let health = try await queue.endpointHealth(model: Self.model(context), tenant: try context.tenant())
+        let health = try await queue.endpointHealth(model: context.modelName, tenant: try context.tenant())
         return Response([
             "jobs": [
                 "completed": .integer(health.completed), "failed": .integer(health.failed),

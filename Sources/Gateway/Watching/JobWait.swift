@@ -1,4 +1,3 @@
-import NIOCore
 import Queue
 
 /// Waits on behalf of a client until a job has ended, its time is up, or the client has gone.
@@ -7,19 +6,21 @@ struct JobWait: Sendable {
     let watch: JobWatch
     let departures: Departures
 
-    /// The job, as soon as it has ended, or when `time` has passed.
+    /// The job, as soon as it has ended, or when `time` has passed; the visit hears how it ended.
     ///
     /// - Throws: `GatewayFailure` when there is no such job, `QueueError`.
-    func settled(_ job: Int64, waitingAtMost time: Duration, _ channel: any Channel) async throws -> JobStatus {
+    func settled(_ job: Int64, waitingAtMost time: Duration, _ context: GatewayContext) async throws -> JobStatus {
         if time > .zero {
             try await watch.prepare()
             let ticket = watch.ticket()
-            let gone = departures.watch(channel) { [watch] in watch.abandon(job, ticket: ticket) }
+            let gone = departures.watch(context.channel) { [watch] in watch.abandon(job, ticket: ticket) }
             defer {
-                departures.forget(gone, of: channel)
+                departures.forget(gone, of: context.channel)
                 watch.done(ticket)
             }
-            _ = await watch.result(of: job, ticket: ticket, within: time)
+            if case .result(let result) = await watch.result(of: job, ticket: ticket, within: time) {
+                context.visit.ended(result)
+            }
         }
         return try await status(of: job)
     }

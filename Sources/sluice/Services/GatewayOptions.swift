@@ -54,6 +54,12 @@ struct GatewayOptions: ParsableArguments {
         }
     }
 
+    /// Whether only this host can ask.
+    var isLoopback: Bool {
+        guard let address = NetworkAddress(host) else { return host == "localhost" }
+        return ["127.0.0.0/8", "::1"].contains { AddressRange($0)?.contains(address) == true }
+    }
+
     /// The scheme of the gateway's address.
     var scheme: String { tlsCertificate == nil ? "http" : "https" }
 

@@ -55,7 +55,6 @@ struct SingleHost: Service {
             if plan.from == 0, target.folder != nil { try await declareDemo(session.queue) }
             let supervisor = try supervision.supervisor(
                 conninfo: target.conninfo, folder: target.folder, settings: settings, logger: logger)
-            let key = try await firstKey(session.queue)
             let deployments = try await session.queue.overview().compactMap { row in
                 row.deployment.map { (model: row.model, name: $0, workers: row.workersWanted) }
             }
@@ -63,6 +62,7 @@ struct SingleHost: Service {
             var served = gateway.settings
             served.takesOtherPort = gateway.port == nil
             let service = Gateway(served, database: try target.configuration(), logger: logger) { port in
+                let key = await firstKey(target)
                 do {
                     try announce(target, deployments, url: "\(gateway.scheme)://\(gateway.host):\(port)", key: key)
                 } catch {
@@ -76,12 +76,23 @@ struct SingleHost: Service {
         }
     }
 
-    /// A key for whoever starts the first queue; nil when there are keys already.
-    private func firstKey(_ queue: Queue) async throws -> String? {
-        guard try await queue.keys().isEmpty else { return nil }
-        let key = APIKey.random()
-        _ = try await queue.createKey(tenant: "default", name: "first", prefix: key.prefix, sha256: key.sha256)
-        return key.text
+    /// A key for whoever starts the first queue; nil when there are keys already, or others than this host can ask: those
+    /// are let in by a decision. It is shown once, so it is made when all that can fail has not.
+    private func firstKey(_ target: DatabaseTarget) async -> String? {
+        guard gateway.isLoopback else { return nil }
+        do {
+            let session = try await Session.open(target, requireSchema: false)
+            defer { session.connection.close() }
+            guard try await session.queue.keys().isEmpty else { return nil }
+            let key = APIKey.random()
+            _ = try await session.queue.createKey(
+                tenant: "default", name: "first", prefix: key.prefix, sha256: key.sha256)
+            return key.text
+        } catch {
+            logger.warning(
+                "The first key was not made: `sluice keys create` makes one.", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     private func target() async throws -> DatabaseTarget {

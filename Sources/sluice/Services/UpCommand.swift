@@ -12,7 +12,7 @@ struct UpCommand: AsyncParsableCommand {
         abstract: "Run a queue on this machine, with its own database when none is given.",
         discussion: """
             A fresh data folder gets a model `demo` with two mock deployments, so that there is something to try, and a key \
-            for the HTTP gateway, which is shown once. Without --port it listens on 8080, or elsewhere if that is taken. The first \
+            for the HTTP gateway, which is shown once, unless --host lets others than this machine ask. Without --port it listens on 8080, or elsewhere if that is taken. The first \
             Ctrl-C drains the workers and stops all of it; a second one ends it at once. The data stay.
             """)
 

@@ -3,6 +3,7 @@
 See harness.py for the arguments; there is one case. The document's examples name the model `demo`.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -70,12 +71,19 @@ def map_headers(context, headers):
     return headers
 '''
 
+# `default` stands for whatever else may go wrong, so with it no status is a surprise. Without it, every one has to be named.
+for operations in document["paths"].values():
+    for operation in operations.values():
+        operation["responses"].pop("default", None)
+
 with tempfile.TemporaryDirectory() as folder:
+    with open(f"{folder}/openapi.json", "w") as file:
+        json.dump(document, file)
     with open(f"{folder}/hooks.py", "w") as file:
         file.write(hooks)
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance"
     done = subprocess.run(
-        [os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run", f"{url}/openapi.json",
+        [os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run", "openapi.json", "--url", url,
          "--header", f"Authorization: Bearer {key}", "--checks", checks, "--phases", "examples,coverage,fuzzing",
          "--max-examples", "12", "--seed", "7", "--request-timeout", "30", "--generation-database", "none", "--no-color"],
         cwd=folder, env=dict(os.environ, SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=folder),

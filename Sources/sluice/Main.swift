@@ -7,6 +7,7 @@ struct Main {
         Console.ignoreBrokenPipes()
         do {
             var command = try Sluice.parseAsRoot()
+            if type(of: command) is any BackendHosting.Type { ProcessGuard.hardenForBackend() }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

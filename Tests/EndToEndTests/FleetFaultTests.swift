@@ -206,6 +206,10 @@ import Testing
                 try String(contentsOfFile: "/proc/\(process)/\(name)", encoding: .utf8).split(separator: "\n")
                     .map { $0.split { $0 == " " || $0 == "\t" } }
             }
+            // Of every thread, since each has its own.
+            for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task") {
+                #expect(try lines("task/\(thread)/status").contains(["NoNewPrivs:", "1"]))
+            }
             let limits = try lines("limits")
             #expect(limits.contains(["Max", "core", "file", "size", "0", "0", "bytes"]))
             let most = "\(memory + (256 << 20))"

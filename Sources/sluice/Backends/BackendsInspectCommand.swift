@@ -4,7 +4,7 @@ import BackendHost
 /// The child of an inspection: loads one backend, prints one line, and ends.
 ///
 /// Whatever the backend does to this process stays in it.
-struct BackendsInspectCommand: ParsableCommand {
+struct BackendsInspectCommand: ParsableCommand, BackendHosting {
     static let configuration = CommandConfiguration(
         commandName: "inspect", abstract: "Load one backend and print what it declares.", shouldDisplay: false)
 
@@ -12,7 +12,6 @@ struct BackendsInspectCommand: ParsableCommand {
     var path: String
 
     func run() throws {
-        ProcessGuard.hardenForBackend()
         print(BackendInspection.describe(path))
     }
 }

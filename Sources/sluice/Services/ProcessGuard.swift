@@ -1,12 +1,17 @@
 import CLinux
 import Glibc
 
+/// A command in whose process code of strangers runs.
+protocol BackendHosting {}
+
 /// What a process does to itself before code of strangers runs in it.
 enum ProcessGuard {
     /// Descriptors a worker may hold open: connections of its backend.
     private static let openFiles: UInt64 = 65_536
 
     /// Gives up what a backend must not have: new privileges, and core files full of people's prompts.
+    ///
+    /// To be called while the main thread is the only one: privileges are a thread's, and pass to those it makes.
     static func hardenForBackend() {
         // Both can fail only where the kernel is older than what Sluice runs on; the backend is then as strong as we are.
         _ = linux_no_new_privileges()

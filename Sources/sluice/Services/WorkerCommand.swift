@@ -9,7 +9,7 @@ import Terminal
 import Worker
 
 /// One worker process: hosts one deployment and runs its jobs.
-struct WorkerCommand: AsyncParsableCommand {
+struct WorkerCommand: AsyncParsableCommand, BackendHosting {
     static let configuration = CommandConfiguration(
         commandName: "worker",
         abstract: "Run one worker of a deployment in this process.",
@@ -50,7 +50,6 @@ struct WorkerCommand: AsyncParsableCommand {
 
     func run() async throws {
         if supervised { ProcessGuard.drainWithParent() }
-        ProcessGuard.hardenForBackend()
         if let memoryLimit { ProcessGuard.limitMemory(resident: memoryLimit) }
         ProcessGuard.end(await work())
     }

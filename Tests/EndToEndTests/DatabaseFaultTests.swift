@@ -208,9 +208,10 @@ struct DatabaseFaultTests {
             #expect(refusal?.code == .unavailable && refusal?.cause?.sqlState == "53100")
             let submitted = try await running.sluice(
                 ["submit", "--model", "echo", "--prompt", "-"], input: prompt())
+            // A session that has just begun may fail at a file of its own, before it is asked anything.
+            let sentences = ["The disk of the database is full.", "could not write init file"]
             #expect(
-                submitted.status == 69 && submitted.errors.contains("The disk of the database is full."), "\(submitted)"
-            )
+                submitted.status == 69 && sentences.contains { submitted.errors.contains($0) }, "\(submitted)")
             #expect(accepted > 100)
 
             #expect(Self.mountSmall(disk, mebibytes: 512, isThere: true) == 0)

@@ -69,7 +69,7 @@ import Testing
             let counted = try await queue.sluice([
                 "plan", "scale", "echo-1", "--rule", "scaler=request_count per_worker=4", "--cold-start", "0.5",
             ])
-            #expect(counted.status == 0 && counted.errors.contains("in time is within 20 s"), "\(counted)")
+            #expect(counted.status == 0 && counted.errors.contains("in time is within 20.0 s"), "\(counted)")
             let priced = try await rows(
                 queue, "plan", "scale", "echo-1", "--rule", "price_per_hour=36 money_per_hour=1", "--cold-start", "0.5")
             // A hundredth for a worker's second; for one an hour a hundred seconds.

@@ -102,25 +102,6 @@ import Testing
         #expect(try await pair.corner.violations() == [])
     }
 
-    @Test(.database(migrated: true)) func `an answer that comes while the job is just moving waits until it has moved`()
-        async throws
-    {
-        let pair = try await Self.open()
-        let (job, twin) = try await pair.late()
-        let other = try await pair.corner.another()
-        try await other.connection.transaction { transaction async throws in
-            try await transaction.execute(script: "select from sluice.running where id = \(job.id) for update")
-            #expect(try await pair.corner.finish(pair.fast, twin, .succeeded))
-        }
-        #expect(try await pair.corner.state(job.id) == .running)
-        #expect(try await pair.corner.queue.tendHedges() > 0)
-        let status = try await pair.corner.status(job.id)
-        #expect(status.state == .succeeded && status.isHedged && status.worker == pair.fast)
-        #expect(try await pair.outcome(job.id) == "won")
-        #expect(try await pair.isGone(twin.id))
-        #expect(try await pair.corner.violations() == [])
-    }
-
     @Test(.database(migrated: true)) func `a second attempt that waits goes with its job`() async throws {
         let pair = try await Self.open()
         try await pair.corner.enqueue { $0.priority = .interactive }

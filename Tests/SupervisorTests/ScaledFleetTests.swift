@@ -44,6 +44,7 @@ struct ScaledFleetTests {
         #expect(look().isEmpty)
         let orders = look(waiting: 5)
         #expect(orders.map(\.workers) == [3] && orders[0].hasChanged && orders[0].inputs.contains("\"waiting\""))
+        fleet.written()
         #expect(look(waiting: 5).filter(\.hasChanged).isEmpty)
         let later = look(waiting: 5, after: 20_000)
         #expect(later.map(\.workers) == [3] && !later[0].hasChanged && later[0].memory == nil)
@@ -139,6 +140,7 @@ struct ScaledFleetTests {
         #expect(fleet.queries[1]?.text == "select 7")
         #expect(look().map(\.workers) == [2])
         #expect(look(numbers: [1: 7]).map(\.workers) == [4])
+        fleet.written()
         #expect(look(numbers: [:]).filter(\.hasChanged).isEmpty)
     }
 

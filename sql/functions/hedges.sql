@@ -163,7 +163,7 @@ begin
     return true;
 end $$;
 comment on function sluice.answer_by_twin(sluice.hedge, sluice.result) is
-    'Gives a job the answer of its twin, as its next attempt, wherever it waits or runs; whoever runs it is told to stop, and refused. False when it has ended, is to be cancelled, or is just being ended or claimed by somebody.';
+    'Gives a job the answer of its twin, as its next attempt, wherever it waits or runs; whoever runs it is told to stop, and refused. False when it has ended, is to be cancelled, or is just being ended or claimed by somebody: then the answer is dropped.';
 
 create or replace function sluice.settle_hedges(p_done bigint[]) returns bigint[] language plpgsql
 set enable_seqscan = off set jit = off as $$
@@ -187,11 +187,9 @@ begin
                 v_answered := v_answered || v_hedge.job_id;
                 update sluice.hedge h set outcome = 'won' where h.twin_id = v_hedge.twin_id;
                 perform sluice.drop_twin(v_hedge.twin_id, 'won');
-            elsif exists (select from sluice.result r where r.id = v_hedge.job_id)
-                or not exists (select from sluice.job j where j.id = v_hedge.job_id) then
+            else
                 perform sluice.drop_twin(v_hedge.twin_id, 'lost');
             end if;
-            -- Else its row is just moving: maintenance tries again.
         elsif exists (select from sluice.result r where r.id = v_hedge.job_id) then
             perform sluice.stop_twin(v_hedge.twin_id);
         end if;
